@@ -1,0 +1,96 @@
+"""Verdict: what is said of one article, with its evidence; and decide(): probabilities -> label or abstention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+SCHEMA = 1
+LABELS = ("original", "rewritten", "aggregated")
+
+Label = Literal["original", "rewritten", "aggregated"]
+Status = Literal["ok", "abstained"]
+Reason = Literal["too_short", "unsupported_language", "low_confidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A quotation of the article as given: text[start:end] in code points, and the signal that found it."""
+
+    signal: str
+    start: int
+    end: int
+    text: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one feature added to each head's uncalibrated score (log-odds); `value` is the feature as measured."""
+
+    feature: str
+    value: float
+    origin: Mapping[str, float]
+    ai: float
+
+    @property
+    def weight(self) -> float:
+        """The largest move it made in any head; contributions are ranked by it."""
+        return max(abs(self.ai), *(abs(v) for v in self.origin.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One article's scores, label or abstention, and what they rest on. Immutable.
+
+    `probabilities` sum to 1 over LABELS; they and `ai_probability` are None where nothing could be computed (an
+    abstention for `too_short` or `unsupported_language` may still carry them, as a number without a promise).
+    `contributions` holds every feature, strongest first.
+    """
+
+    status: Status
+    abstained_because: Reason | None
+    label: Label | None
+    probabilities: Mapping[str, float] | None
+    ai_probability: float | None
+    evidence: tuple[Evidence, ...]
+    contributions: tuple[Contribution, ...]
+    n_words: int
+    language: str | None
+    model: str
+    id: str | None = None
+
+    def to_dict(self, contributions: int | None = 8) -> dict[str, Any]:
+        """The wire format (docs/wire-schema.md), with the strongest `contributions`, or all of them for None."""
+        return {
+            "schema": SCHEMA,
+            "id": self.id,
+            "status": self.status,
+            "abstained_because": self.abstained_because,
+            "label": self.label,
+            "probabilities": None if self.probabilities is None else dict(self.probabilities),
+            "ai_probability": self.ai_probability,
+            "evidence": [
+                {"signal": e.signal, "start": e.start, "end": e.end, "text": e.text, "note": e.note}
+                for e in self.evidence
+            ],
+            "contributions": [
+                {"feature": c.feature, "value": c.value, "origin": dict(c.origin), "ai": c.ai}
+                for c in self.contributions[:contributions]
+            ],
+            "n_words": self.n_words,
+            "language": self.language,
+            "model": self.model,
+        }
+
+
+def error_to_dict(id: str, code: str, message: str) -> dict[str, Any]:
+    """The wire format of an input that could not be scored."""
+    return {"schema": SCHEMA, "id": id, "error": {"code": code, "message": message}}
+
+
+def freeze(probabilities: Mapping[str, float]) -> Mapping[str, float]:
+    """A read-only copy."""
+    return MappingProxyType(dict(probabilities))
