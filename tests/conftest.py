@@ -1,0 +1,16 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of corpora and the user's five articles, which stays outside the project."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not (folder / "seeds").is_dir():
+        pytest.skip("the shared corpora are not on this machine")
+    return folder
