@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
 SCHEMA = 1
-LABELS = ("original", "rewritten", "aggregated")
-
 Label = Literal["original", "rewritten", "aggregated"]
 Status = Literal["ok", "abstained"]
 Reason = Literal["too_short", "unsupported_language", "low_confidence"]
+
+LABELS: tuple[Label, ...] = ("original", "rewritten", "aggregated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,13 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one feature added to each head's uncalibrated score (log-odds); `value` is the feature as measured."""
+    """What one feature added to each head's uncalibrated score (log-odds).
+
+    `value` is the feature as measured; None for a block of n-grams, and where the measure is undefined.
+    """
 
     feature: str
-    value: float
+    value: float | None
     origin: Mapping[str, float]
     ai: float
 
@@ -56,7 +59,7 @@ class Verdict:
     probabilities: Mapping[str, float] | None
     ai_probability: float | None
     evidence: tuple[Evidence, ...]
-    contributions: tuple[Contribution, ...]
+    contributions: Sequence[Contribution]
     n_words: int
     language: str | None
     model: str
@@ -84,6 +87,17 @@ class Verdict:
             "language": self.language,
             "model": self.model,
         }
+
+
+def decide(probabilities: Mapping[str, float], thresholds: Mapping[str, float]) -> Label | None:
+    """The label whose probability reaches its threshold; aggregated before rewritten before original; else None.
+
+    The order is the definition's: an article assembled from several sources is aggregated whoever rewrote it.
+    """
+    for label in reversed(LABELS):
+        if probabilities[label] >= thresholds[label]:
+            return label
+    return None
 
 
 def error_to_dict(id: str, code: str, message: str) -> dict[str, Any]:

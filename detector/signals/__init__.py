@@ -1,0 +1,34 @@
+"""The table of contents: every signal, in the order in which its columns stand."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from detector.signals import (
+    attribution,
+    disclaimers,
+    diversity,
+    hedging,
+    readability,
+    residue,
+    rhythm,
+    stock_phrases,
+    structure,
+)
+
+SIGNALS: tuple[ModuleType, ...] = (
+    disclaimers,
+    residue,
+    structure,
+    attribution,
+    hedging,
+    stock_phrases,
+    readability,
+    diversity,
+    rhythm,
+)
+
+
+def family(signal: ModuleType) -> str:
+    """The name by which a signal's evidence and columns go: its file's."""
+    return signal.__name__.rpartition(".")[2]

@@ -1,0 +1,45 @@
+"""Features: an article -> one number a named column, its hashed wording, and its evidence in the caller's offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.article import Article
+from detector.signals import SIGNALS, family
+from detector.signals.wording import Encoder, Grams
+from detector.verdict import Evidence
+
+COLUMNS: tuple[str, ...] = tuple(f"{family(s)}.{f.name}" for s in SIGNALS for f in s.FEATURES)
+MENTION = "mentions"  # the signal name of what is shown and never counted
+
+
+class Features(NamedTuple):
+    """One article measured: `values` in the order of COLUMNS (NaN where undefined), n-grams by block, evidence."""
+
+    values: npt.NDArray[np.float64]
+    grams: dict[str, Grams]
+    evidence: tuple[Evidence, ...]
+
+
+def measure(article: Article, encoder: Encoder) -> Features:
+    """All that the signals say of one article."""
+    values: list[float] = []
+    found: list[Evidence] = []
+    for signal in SIGNALS:
+        reading = signal.measure(article)
+        values += [reading.values[f.name] for f in signal.FEATURES]
+        for name, spans in ((family(signal), reading.spans), (MENTION, reading.mentions)):
+            for start, end, note in spans:
+                place = article.span(start, end)
+                found.append(Evidence(name, place.start, place.end, article.text[place.start : place.end], note))
+    found.sort(key=lambda e: (e.start, e.end, e.signal))
+    return Features(np.array(values, dtype=np.float64), encoder.encode(article), tuple(found))
+
+
+def featurize(articles: Iterable[Article], encoder: Encoder) -> Iterator[Features]:
+    """`measure` over many, one at a time, in order."""
+    return (measure(article, encoder) for article in articles)

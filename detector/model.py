@@ -1,0 +1,208 @@
+"""Model: load, verify and run what is stored in models/<version>. Numbers in, probabilities out; it knows no text.
+
+Two heads share the features: `origin` (a softmax over three labels) and `ai` (a logistic). Each is a sum, so that what
+a feature adds is exact: a piecewise linear curve for each measured number (a generalised additive model; Hastie and
+Tibshirani 1986) and a weight for each hashed n-gram. Calibration (Platt scaling with the length of the text, vector
+scaling for three classes; Guo et al. 2017) is applied to the sums and moves no contribution.
+
+On disk a model is plain arrays (`weights.npz`, read with pickle off), a word list, a manifest and a card.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.errors import ModelError
+from detector.verdict import LABELS
+
+FORMAT = 1
+HEADS = (*LABELS, "ai")  # the columns of every weight table
+FILES = ("weights.npz", "vocabulary.txt", "CARD.md")
+
+Array = npt.NDArray[np.float64]
+
+
+def models_folder() -> Path:
+    """Where published models are: inside an installed package, beside the package in a checkout."""
+    here = Path(__file__).resolve().parent
+    inside = here / "models"
+    return inside if inside.is_dir() else here.parent / "models"
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Uncalibrated scores by head, and what each feature added: `total` = intercept + parts.sum(axis=0)."""
+
+    total: Array  # (4,)
+    parts: Array  # (n_features + n_blocks, 4)
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A verified model in memory; immutable, so threads may share it."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    features: tuple[str, ...]
+    blocks: tuple[str, ...]
+    vocabulary: tuple[str, ...]
+    knots: Array  # (n_features, n_knots), rising
+    curves: Array  # (n_features, n_knots, 4)
+    grams: Mapping[str, npt.NDArray[np.float32]]  # block -> (2**BITS, 4)
+    intercept: Array  # (4,)
+    calibration: Mapping[str, Array]
+
+    @property
+    def id(self) -> str:
+        """Name and digest, as every verdict carries it."""
+        return f"{self.manifest['name']}@{self.manifest['digest'][:12]}"
+
+    def curve_parts(self, values: Array) -> Array:
+        """What each measured number adds to each head, (n_features, 4); an undefined number (NaN) adds nothing."""
+        n_features, n_knots = self.knots.shape
+        rows = np.arange(n_features)
+        known = ~np.isnan(values)
+        x = np.clip(np.where(known, values, self.knots[:, 0]), self.knots[:, 0], self.knots[:, -1])
+        left = np.minimum((x[:, None] >= self.knots[:, 1:]).sum(axis=1), n_knots - 2)
+        low, high = self.knots[rows, left], self.knots[rows, left + 1]
+        share = ((x - low) / (high - low))[:, None]
+        parts = (1 - share) * self.curves[rows, left] + share * self.curves[rows, left + 1]
+        parts[~known] = 0.0
+        return parts
+
+    def gram_weights(self, block: str, columns: npt.NDArray[np.int64]) -> Array:
+        """What each occurrence of an n-gram adds to each head, (n_occurrences, 4)."""
+        if not len(columns):
+            return np.zeros((0, len(HEADS)))
+        # A gram counts by the square root of its frequency, over the root of all: its occurrences share that.
+        order = np.argsort(columns, kind="stable")
+        in_order = columns[order]
+        edges = np.flatnonzero(np.concatenate(([True], in_order[1:] != in_order[:-1])))
+        counts = np.diff(np.concatenate((edges, [len(columns)])))
+        per_occurrence = np.empty(len(columns))
+        per_occurrence[order] = np.repeat(1 / np.sqrt(counts), counts)
+        weights: Array = self.grams[block][columns] * (per_occurrence / math.sqrt(len(columns)))[:, None]
+        return weights
+
+    def block_part(self, block: str, columns: npt.NDArray[np.int64]) -> Array:
+        """What a block of n-grams adds to each head, (4,): the sum of `gram_weights`, by a shorter way."""
+        if not len(columns):
+            return np.zeros(len(HEADS))
+        in_order = np.sort(columns.astype(np.int32))
+        edges = np.flatnonzero(np.concatenate(([True], in_order[1:] != in_order[:-1])))
+        counts = np.diff(np.concatenate((edges, [len(columns)])))
+        # one dot product an article, so the order of summing is the same in any batch
+        part: Array = np.sqrt(counts) @ self.grams[block][in_order[edges]].astype(np.float64)
+        return part / math.sqrt(len(columns))
+
+    def add(self, values: Array, columns: Mapping[str, npt.NDArray[np.int64]]) -> Sums:
+        """The heads' sums for one article: `values` in the order of `features`, `columns` of its n-grams by block."""
+        parts = np.vstack([self.curve_parts(values), *(self.block_part(b, columns[b])[None] for b in self.blocks)])
+        return Sums(self.intercept + parts.sum(axis=0), parts)
+
+    def calibrate(self, total: Array, n_words: int) -> tuple[Array, float]:
+        """Probabilities from sums and the text's length: over LABELS (summing to 1), and of a language model."""
+        return calibrate(self.calibration, total, n_words)
+
+
+def length_basis(n_words: float) -> Array:
+    """How a text's length enters calibration: (1, l), l = log2(n/300) within 32..2400 words."""
+    return np.array([1.0, math.log2(min(max(n_words, 32), 2400) / 300)])
+
+
+def calibrate(calibration: Mapping[str, Array], total: Array, n_words: int) -> tuple[Array, float]:
+    """See StoredModel.calibrate. `origin` is (2, 3, 4): by length basis, a row a label over (scores, 1)."""
+    basis = length_basis(n_words)
+    slope, offset = calibration["ai"].T @ basis
+    ai = 1 / (1 + math.exp(-max(min(slope * total[3] + offset, 500.0), -500.0)))
+    logits = np.tensordot(basis, calibration["origin"], 1) @ np.append(total[:3], 1.0)
+    e = np.exp(logits - logits.max())
+    return e / e.sum(), ai
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load(path: str | os.PathLike[str] | None = None) -> StoredModel:
+    """The model in folder `path`, or the current one; every file is checked against the manifest before it is read.
+
+    Raises ModelError with what is wrong, where, and what to do.
+    """
+    if path is None:
+        root = models_folder()
+        try:
+            folder = root / (root / "CURRENT").read_text("utf-8").strip()
+        except OSError:
+            raise ModelError(f"no model: {root / 'CURRENT'} is missing; reinstall detector, or name a model") from None
+    else:
+        folder = Path(path)
+    manifest = _read_manifest(folder)
+    for name in FILES:
+        expected = manifest["files"].get(name)
+        try:
+            found = digest(folder / name)
+        except OSError:
+            raise ModelError(f"the model in {folder} lacks {name}: reinstall it") from None
+        if found != expected:
+            raise ModelError(f"{folder / name} is not the published file (its sha256 differs): reinstall the model")
+    try:
+        with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
+            weights = {name: arrays[name] for name in arrays.files}
+        vocabulary = tuple((folder / "vocabulary.txt").read_text("utf-8").split())
+        blocks = tuple(manifest["blocks"])
+        features = tuple(manifest["features"])
+        model = StoredModel(
+            folder=folder,
+            manifest=manifest,
+            features=features,
+            blocks=blocks,
+            vocabulary=vocabulary,
+            knots=weights["knots"].astype(np.float64),
+            curves=weights["curves"].astype(np.float64),
+            grams={b: weights[f"grams_{b}"].astype(np.float32) for b in blocks},
+            intercept=weights["intercept"].astype(np.float64),
+            calibration={head: weights[f"calibration_{head}"].astype(np.float64) for head in ("origin", "ai")},
+        )
+    except (OSError, ValueError, KeyError) as e:
+        raise ModelError(f"the model in {folder} cannot be read ({type(e).__name__}): reinstall it") from None
+    if model.knots.shape[0] != len(features) or model.curves.shape[:2] != model.knots.shape:
+        raise ModelError(f"the model in {folder} does not fit its manifest: reinstall it")
+    return model
+
+
+def _read_manifest(folder: Path) -> Mapping[str, Any]:
+    try:
+        raw = (folder / "manifest.json").read_bytes()
+    except OSError:
+        raise ModelError(f"no model in {folder}: its manifest.json cannot be read; name a folder that has one") from None
+    try:
+        manifest = json.loads(raw)
+        stated = manifest["digest"]
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(f"{folder / 'manifest.json'} is not a model's manifest: reinstall the model") from None
+    if manifest.get("format") != FORMAT:
+        raise ModelError(
+            f"the model in {folder} has format {manifest.get('format')!r}, this detector reads format {FORMAT}: "
+            "install the detector that made it, or another model"
+        )
+    if stated != manifest_digest(manifest):
+        raise ModelError(f"{folder / 'manifest.json'} was edited (its digest differs): reinstall the model")
+    return manifest  # type: ignore[no-any-return]
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """The sha256 over all of a manifest but the digest itself, in hex."""
+    rest = {k: v for k, v in manifest.items() if k != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=True).encode()).hexdigest()

@@ -1,0 +1,103 @@
+"""Word n-grams, hashed: `words` (1-2-grams of the words themselves) and `style` (1-3-grams with the topic taken out).
+
+In the style block only the commonest words of the language keep their form; every other word is its ending (`~ing`),
+so that what remains is how a text is built and not what it is about (Stamatatos 2018, "Masking topic-related
+information to enhance authorship attribution"). Numbers are one mark, links are left out. Hashing follows
+Weinberger et al. 2009, "Feature hashing for large scale multitask learning".
+
+Which words are common is a part of the model, not of the code: an Encoder is made from a model's vocabulary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.article import Article
+
+BITS = 18  # each block hashes into 2**BITS columns
+BLOCKS = {"words": (1, 2), "style": (1, 2, 3)}  # block -> n of its n-grams
+
+_ENDINGS = tuple(
+    sorted(
+        "ing ed ly tion sion s es er or al ity ment ness ive ous able ible ism ist ic ful less ance ence ant ent ate ize "
+        "ise ized fy ship hood ward ary ery ory age dom ian an y e".split(),
+        key=lambda e: (-len(e), e),
+    )
+)
+# Odd multipliers of 64 bits: the top bits of a product of one with a random code are well mixed (Knuth 6.4).
+_MULTIPLIERS = np.array(
+    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], dtype=np.uint64
+)
+_KEPT_WORDS = 200_000  # the memo is emptied above this, so that a long run's memory does not grow
+
+
+class Grams(NamedTuple):
+    """A text's n-grams in one block: the column of each occurrence, and the token that it starts at."""
+
+    columns: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+
+def style_class(word: str) -> str:
+    """What stands for an uncommon word: its ending, or its length in thirds where it has none of the known ones."""
+    for ending in _ENDINGS:
+        if len(word) > len(ending) + 2 and word.endswith(ending):
+            return "~" + ending
+    return f"~{min(len(word) // 3, 3)}"
+
+
+def _hash(token: str) -> int:
+    return int.from_bytes(hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "little")
+
+
+class Encoder(dict[str, int]):
+    """Token -> its two 32-bit codes in one integer, words above style; 0 for what is left out. Filled as it is used."""
+
+    def __init__(self, vocabulary: Iterable[str]) -> None:
+        super().__init__()
+        self.vocabulary = frozenset(vocabulary)
+
+    def __missing__(self, token: str) -> int:
+        if token[0].isdigit():
+            word, style = (f"#{min(len(token), 5)}" if token.isdigit() else "#x"), "#"
+        elif token[0].isalpha() or len(token) > 1:
+            word = token
+            style = token if token in self.vocabulary else style_class(token)
+        else:
+            word = style = token
+        code = 0 if token.startswith(("http", "www.")) else _hash(word) << 32 | _hash("T" + style) | 1 | 1 << 32
+        if len(self) >= _KEPT_WORDS:
+            self.clear()
+        self[token] = code
+        return code
+
+    def encode(self, article: Article) -> dict[str, Grams]:
+        """The hashed n-grams of an article, by block."""
+        tokens = article.tokens
+        codes = np.fromiter(map(self.__getitem__, tokens), dtype=np.uint64, count=len(tokens))
+        places = np.flatnonzero(codes)
+        codes = codes[places]
+        by_block = {"words": codes >> np.uint64(32), "style": codes & np.uint64(0xFFFFFFFF)}
+        return {block: _grams(by_block[block], places, sizes) for block, sizes in BLOCKS.items()}
+
+
+def _grams(codes: npt.NDArray[np.uint64], places: npt.NDArray[np.int64], sizes: tuple[int, ...]) -> Grams:
+    columns, starts = [], []
+    shift = np.uint64(64 - BITS)
+    for n in sizes:
+        last = len(codes) - n + 1
+        if last <= 0:
+            break
+        product = codes[:last] * _MULTIPLIERS[0] + np.uint64(n)
+        for k in range(1, n):
+            product = (product ^ (product >> np.uint64(29))) * _MULTIPLIERS[k] + codes[k : last + k] * _MULTIPLIERS[0]
+        columns.append(((product ^ (product >> np.uint64(32))) * _MULTIPLIERS[3]) >> shift)
+        starts.append(places[:last])
+    if not columns:
+        return Grams(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return Grams(np.concatenate(columns).astype(np.int64), np.concatenate(starts))
