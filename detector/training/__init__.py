@@ -1,0 +1,1 @@
+"""Corpus in, model and evaluation out. Never imported by scoring."""

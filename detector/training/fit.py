@@ -1,0 +1,168 @@
+"""Fit: tables -> the arrays of a model. Linear in piecewise linear curves of each number and in hashed n-grams."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+
+from detector.errors import CorpusError
+from detector.features import COLUMNS
+from detector.model import HEADS, Array, calibrate, length_basis
+from detector.signals.wording import BITS, BLOCKS
+from detector.training.table import UNKNOWN, Table
+from detector.verdict import LABELS
+
+KNOT_QUANTILES = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99)
+CURVE_SCALE = 0.25  # how freely curves move, beside n-grams
+INVERSE_PENALTY = 30.0  # sklearn's C; .. 10 to 100 are within noise of each other
+BALANCE = 0.5  # a unit of n rows weighs n**(1 - BALANCE)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The uncalibrated part of a model; see detector.model.StoredModel."""
+
+    features: tuple[str, ...]
+    knots: Array
+    curves: Array
+    grams: dict[str, npt.NDArray[np.float32]]
+    intercept: Array
+
+    def score(self, table: Table) -> Array:
+        """The heads' sums for each variant, (n, 4)."""
+        shares = hat_matrix(table.values[:, [COLUMNS.index(f) for f in self.features]], self.knots)
+        # curves are centred, so a number without a share in any knot adds nothing, as it should
+        total: Array = shares @ self.curves.reshape(-1, len(HEADS)) + self.intercept
+        if self.grams:
+            total = total + table.grams @ np.vstack([self.grams[b] for b in BLOCKS])
+        return total
+
+
+def find_knots(values: Array) -> Array:
+    """Knots of each column's curve at its quantiles, strictly rising, (columns, knots)."""
+    knots = np.zeros((values.shape[1], len(KNOT_QUANTILES)))
+    for j, column in enumerate(values.T):
+        known = column[~np.isnan(column)]
+        if len(known):
+            knots[j] = np.quantile(known, KNOT_QUANTILES)
+    step = np.maximum(1e-6, 1e-6 * np.abs(knots).max(axis=1, keepdims=True))
+    return np.maximum.accumulate(knots, axis=1) + step * np.arange(knots.shape[1])
+
+
+def hat_matrix(values: Array, knots: Array) -> sp.csr_matrix:
+    """Each value as shares of the two knots beside it, (n, columns * knots); NaN has no share in any.
+
+    Source: linear B-splines; Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", ch. 5.
+    """
+    n, n_columns = values.shape
+    n_knots = knots.shape[1]
+    rows, columns, shares = [], [], []
+    for j in range(n_columns):
+        known = np.flatnonzero(~np.isnan(values[:, j]))
+        x = np.clip(values[known, j], knots[j, 0], knots[j, -1])
+        left = np.clip(np.searchsorted(knots[j], x, side="right") - 1, 0, n_knots - 2)
+        share = (x - knots[j, left]) / (knots[j, left + 1] - knots[j, left])
+        rows += [known, known]
+        columns += [j * n_knots + left, j * n_knots + left + 1]
+        shares += [1 - share, share]
+    return sp.csr_matrix(
+        (np.concatenate(shares).astype(np.float32), (np.concatenate(rows), np.concatenate(columns))),
+        shape=(n, n_columns * n_knots),
+    )
+
+
+def _usual_shares(shares: sp.csr_matrix, n_knots: int) -> Array:
+    """The mean share of each knot over the rows where its number is defined, (columns * knots,)."""
+    sums = np.asarray(shares.sum(axis=0)).reshape(-1, n_knots)
+    usual: Array = (sums / np.maximum(sums.sum(axis=1, keepdims=True), 1e-9)).ravel()
+    return usual
+
+
+def _absences(values: Array, n_knots: int) -> sp.csr_matrix:
+    """1 at every knot of each number that is undefined, (n, columns * knots)."""
+    return sp.csr_matrix(np.repeat(np.isnan(values), n_knots, axis=1).astype(np.float32))
+
+
+def weigh(units: Sequence[str], labels: npt.NDArray[np.int64]) -> Array:
+    """A weight for each row: large units held back, classes of equal weight, mean 1."""
+    cells = list(zip(units, labels.tolist(), strict=True))
+    size = Counter(cells)
+    weights = np.array([size[c] ** -BALANCE for c in cells])
+    present = np.unique(labels)
+    for label in present:
+        weights[labels == label] /= weights[labels == label].sum()
+    return weights * len(weights) / len(present)
+
+
+def fit(
+    table: Table, chosen: npt.NDArray[np.bool_], features: Sequence[str], excluded: dict[str, Sequence[str]], grams: bool = True
+) -> Weights:
+    """Both heads fitted on the chosen rows of a table; `excluded` names the families that a head may not see.
+
+    Raises CorpusError if a head has fewer than two classes.
+    """
+    index = [COLUMNS.index(f) for f in features]
+    knots = find_knots(table.values[chosen][:, index])
+    n_knots = knots.shape[1]
+    shares = hat_matrix(table.values[:, index], knots)
+    usual = _usual_shares(shares[chosen], n_knots)
+    hats = (shares + _absences(table.values[:, index], n_knots) @ sp.diags(usual)) * CURVE_SCALE
+    n_curve = hats.shape[1]
+    x = sp.hstack([hats, table.grams], format="csr", dtype=np.float32) if grams else hats.tocsr()
+    curves = np.zeros((len(features), n_knots, len(HEADS)))
+    blocks = np.zeros((len(BLOCKS) << BITS, len(HEADS)), dtype=np.float32)
+    intercept = np.zeros(len(HEADS))
+    units = table.units
+    for head, labels, columns in (("origin", table.origin, [0, 1, 2]), ("ai", table.ai, [3])):
+        rows = np.flatnonzero(chosen & (labels != UNKNOWN))
+        if len(np.unique(labels[rows])) < 2:
+            raise CorpusError(f"the rows for head {head!r} have fewer than two classes: add labelled texts of another")
+        seen = np.ones(x.shape[1], dtype=bool)
+        hidden = [f.partition(".")[0] in excluded.get(head, ()) or f in excluded.get(head, ()) for f in features]
+        seen[:n_curve] = ~np.repeat(hidden, n_knots)
+        classifier = LogisticRegression(C=INVERSE_PENALTY, solver="lbfgs", max_iter=80, tol=1e-3)
+        # a mask keeps every column where it is; columns of zeros get no weight
+        classifier.fit(x[rows] @ sp.diags(seen.astype(np.float32)), labels[rows], sample_weight=weigh(units[rows], labels[rows]))
+        coefficients = classifier.coef_.T
+        if head == "origin" and len(classifier.classes_) < len(LABELS):
+            raise CorpusError("the rows for head 'origin' lack one of its three labels: add texts that have it")
+        curves[:, :, columns] = (coefficients[:n_curve] * CURVE_SCALE).reshape(len(features), n_knots, len(columns))
+        if grams:
+            blocks[:, columns] = coefficients[n_curve:]
+        intercept[columns] = classifier.intercept_
+    # Centred: a contribution is measured from the usual article, and an undefined number contributes nothing.
+    middle = (usual.reshape(len(features), n_knots, 1) * curves).sum(axis=1)
+    curves -= middle[:, None, :]
+    intercept += middle.sum(axis=0)
+    by_block = {b: blocks[i << BITS : (i + 1) << BITS] for i, b in enumerate(BLOCKS)} if grams else {}
+    return Weights(tuple(features), knots, curves, by_block, intercept)
+
+
+def fit_calibration(total: Array, n_words: Array, origin: npt.NDArray[np.int64], ai: npt.NDArray[np.int64], units: npt.NDArray[np.str_]) -> dict[str, Array]:
+    """Calibration arrays from the sums of rows that were held out, weighted as in training."""
+    basis = np.array([length_basis(n) for n in n_words])
+    known = ai != UNKNOWN
+    design = np.hstack([basis * total[:, 3:4], basis])[known]
+    platt = LogisticRegression(C=1e3, max_iter=1000, fit_intercept=False)
+    platt.fit(design, ai[known], sample_weight=weigh(units[known], ai[known]))
+    w = platt.coef_[0]
+    ai_array = np.stack([w[:2], w[2:]], axis=1)  # (basis, (slope, offset))
+    known = origin != UNKNOWN
+    scores = np.hstack([total[:, :3], np.ones((len(total), 1))])
+    design = np.hstack([scores * basis[:, i : i + 1] for i in range(basis.shape[1])])[known]
+    vector = LogisticRegression(C=1e2, max_iter=2000, fit_intercept=False)
+    vector.fit(design, origin[known], sample_weight=weigh(units[known], origin[known]))
+    origin_array = vector.coef_.reshape(3, basis.shape[1], 4).transpose(1, 0, 2)
+    return {"ai": ai_array, "origin": origin_array}
+
+
+def apply_calibration(calibration: dict[str, Array], total: Array, n_words: Array) -> tuple[Array, Array]:
+    """Calibrated probabilities of many rows: (n, 3) of LABELS and (n,) of a language model."""
+    pairs = [calibrate(calibration, t, int(n)) for t, n in zip(total, n_words, strict=True)]
+    return np.array([p for p, _ in pairs]).reshape(-1, 3), np.array([p for _, p in pairs])

@@ -1,0 +1,200 @@
+"""Variants: the texts that a model is trained on, made from corpus rows so that the corpora's accidents teach nothing.
+
+Corpora leak their labels by format: one class has no newlines, another ends mid-sentence, a third opens with "Sure,
+here is". So every class is given every format by the same dice: crops of many lengths, one line and many, markdown or
+none, lower case now and then, page furniture or none. Two kinds of text that corpora lack are made up from their rows:
+digests stitched from several originals, and single stories that carry others' teasers or a list of sources.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detector.article import Article
+from detector.training.corpus import Row
+
+LONGEST = 1500  # words of a row that are used at all
+_PREAMBLE = re.compile(
+    r"^\s*(?:(?:sure|certainly|of course|okay|absolutely|here(?:'s| is| are)|below is|i(?:'ve| have) (?:rewritten|revised))"
+    r"\b[^\n]{0,160}[:!.]\s*(?:\n|(?<=:)\s*)|(?:\*\*)?(?:title|headline|article|abstract|summary|rewritten(?: \w+)?|review|story)"
+    r"(?:\*\*)?:(?:\*\*)?\s*)+",
+    re.I,
+)
+_MARKS = re.compile(r"\*{1,3}|^#{1,6} +|^>+ ?|`+|_{2,}", re.M)
+_MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]{0,200})\]\([^()\s]{0,400}\)")
+_TITLE_WORDS = 14
+
+SOURCE_HEADINGS = ("Sources", "Sources:", "References", "Source list", "Via", "Read more", "Further reading", "More at")
+TEASER_HEADINGS = (
+    "Read next", "Related", "Related stories", "Related articles", "More news", "Trending now", "Latest news", "Recommended",
+    "You may also like", "Also in the news", "Top stories", "More from this section", "Most read", "Up next",
+)  # fmt: skip
+OUTLETS = (
+    "Reuters", "AP", "BBC", "CNN", "The Guardian", "Bloomberg", "The Verge", "TechCrunch", "Al Jazeera", "NPR", "AFP", "Axios",
+    "The New York Times", "The Washington Post", "Ars Technica", "Politico", "Sky News", "Nature", "Wired", "CNBC", "ESPN",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A text to train on, and the row whose labels and fold it has."""
+
+    row: Row
+    text: str
+
+
+def clean(row: Row, rng: np.random.Generator) -> str:
+    """A row's text without a generator's preamble, a cut last sentence and, mostly, markdown marks."""
+    text = row.text
+    if row.ai:
+        text = _PREAMBLE.sub("", text, count=1)
+    if rng.random() < 0.75:
+        text = _MARKS.sub("", _MARKDOWN_LINK.sub(r"\1", text))
+    stripped = text.rstrip()
+    if "\n" not in stripped[-200:] and stripped and stripped[-1] not in ".!?\"')”’]":
+        cut = max(stripped.rfind(mark) for mark in (". ", "! ", "? ", '." ', ".\n"))
+        if cut > 0.6 * len(stripped):
+            text = stripped[: cut + 1]
+    return text
+
+
+def crop(article: Article, n_words: int, rng: np.random.Generator | None) -> str:
+    """Whole sentences of an article, some `n_words` words: from the start, or from anywhere if dice are given."""
+    lengths = np.array([sum(t[0].isalnum() for t in s) for s in article.sentence_tokens])
+    if not len(lengths) or lengths.sum() <= 1.2 * n_words:
+        return article.text
+    ends = np.cumsum(lengths)
+    first = 0
+    if rng is not None:
+        starts = np.flatnonzero(ends[-1] - (ends - lengths) >= n_words)
+        first = int(rng.choice(starts))
+    done = ends - (ends[first] - lengths[first])
+    last = int(np.argmin(np.abs(done[first:] - n_words))) + first
+    place = article.span(article.sentences[first].start, article.sentences[last].end)
+    return article.text[place.start : place.end]
+
+
+def relayer(text: str, rng: np.random.Generator) -> str:
+    """The text as one line, or broken into paragraphs at sentence ends, or as it is."""
+    dice = rng.random()
+    if "\n" in text.strip():
+        return " ".join(text.split()) if dice < 0.3 else text
+    if dice < 0.6:
+        return text
+    sentences = [text[slice(*Article(text).span(*s))] for s in Article(text).sentences]
+    breaks = rng.random(len(sentences)) < rng.choice([0.25, 0.4, 0.9])
+    return "".join(s + ("\n\n" if b else " ") for s, b in zip(sentences, breaks, strict=True)).strip()
+
+
+def vary(row: Row, rng: np.random.Generator) -> Iterator[Variant]:
+    """The row whole (up to LONGEST words), and a crop of it with the longest and shortest equally likely."""
+    article = Article(clean(row, rng))
+    yield Variant(row, relayer(crop(article, LONGEST, None), rng))
+    wanted = int(np.exp(rng.uniform(np.log(35), np.log(450))))
+    if article.n_words > 1.3 * wanted:
+        text = relayer(crop(article, wanted, rng), rng)
+        # a digest's few sentences may be one item, which is no digest; its ai label still holds
+        labels = replace(row, origin=None) if row.origin == "aggregated" and wanted < 150 else row
+        yield Variant(labels, text.lower() if rng.random() < 0.06 else text)
+
+
+def _opening(row: Row) -> str:
+    """The first line or sentence of a row, as a headline might have it."""
+    article = Article(row.text[:600])
+    if not article.sentences:
+        return ""
+    place = article.span(*article.sentences[0])
+    words = article.text[place.start : place.end].split()[: _TITLE_WORDS * 2]
+    return " ".join(words[:_TITLE_WORDS]).rstrip(".,;: ")
+
+
+def _stamp(rng: np.random.Generator) -> str:
+    hour, minute = int(rng.integers(24)), int(rng.integers(60))
+    return str(rng.choice([f"{hour:02d}:{minute:02d}", f"{int(rng.integers(1, 23))} hours ago", f"{int(rng.integers(1, 28))} May"]))
+
+
+def append_sources(text: str, others: Sequence[Row], rng: np.random.Generator) -> str:
+    """The text with a list of sources under it."""
+    style = int(rng.integers(4))
+    lines = []
+    for i, other in enumerate(others, 1):
+        title, outlet = _opening(other), str(rng.choice(OUTLETS))
+        link = f"https://www.{outlet.lower().replace(' ', '')}.com/{i}{int(rng.integers(1000))}"
+        lines.append([f"{i}. {title}", f"- {outlet}: {title}", f"{title} ({outlet})", f"[{i}] {outlet}. {title}. {link}"][style])
+    return f"{text}\n\n{rng.choice(SOURCE_HEADINGS)}\n" + "\n".join(lines)
+
+
+def append_teasers(text: str, others: Sequence[Row], rng: np.random.Generator) -> str:
+    """The text with a feed of other stories under it, as a page's sidebar or a portal's next items leave it."""
+    style = int(rng.integers(3))
+    lines = [str(rng.choice(TEASER_HEADINGS))]
+    for other in others:
+        article = Article(clean(other, rng)[:1500])
+        if style == 0:
+            lines += [_stamp(rng), crop(article, 30, None)[:300]]
+        elif style == 1:
+            lines += [_opening(other), crop(article, 25, None)[:250], _stamp(rng)]
+        else:
+            lines.append(_opening(other))
+    return f"{text}\n\n" + "\n".join(lines)
+
+
+def stitch(parts: Sequence[Row], rng: np.random.Generator) -> str:
+    """A digest of several stories, in one of many templates; with some of the dice all in one line."""
+    template = {
+        "outlet": rng.random() < 0.4,
+        "link": rng.random() < 0.25,
+        "title": rng.random() < 0.5,
+        "stamp": rng.random() < 0.15,
+    }
+    mark = str(rng.choice(["", "", "- ", "• ", "* ", "{i}. ", "## "]))
+    blocks = []
+    for i, part in enumerate(parts, 1):
+        article = Article(clean(part, rng)[:4000])
+        body = " ".join(crop(article, int(rng.integers(18, 75)), None).split())
+        outlet = str(rng.choice(OUTLETS))
+        pieces = []
+        if template["stamp"]:
+            pieces.append(_stamp(rng))
+        if template["title"]:
+            pieces.append(mark.format(i=i) + _opening(part))
+        else:
+            body = mark.format(i=i) + body
+        if template["outlet"]:
+            body += str(rng.choice([f" ({outlet})", f" {outlet} reports.", f" Source: {outlet}", f" Via {outlet}."]))
+        if template["link"]:
+            body += f" https://www.{outlet.lower().replace(' ', '')}.com/{int(rng.integers(10**6))}"
+        blocks.append("\n".join([*pieces, body]))
+    text = "\n\n".join(blocks)
+    return " ".join(text.split()) if rng.random() < 0.25 else text
+
+
+def compose(rows: Sequence[Row], n: int, seed: int) -> Iterator[Variant]:
+    """Made-up texts, `n` of each kind: stitched digests; retold stories with sources or teasers (aggregated, too);
+    originals with the same furniture, which stay original.
+
+    Parts come from one unit and one fold's worth of rows, so a held-out dataset lends nothing to training.
+    """
+    rng = np.random.default_rng(seed)
+    originals = [r for r in rows if r.origin == "original" and r.text.count(" ") > 120]
+    retold = [r for r in rows if r.origin == "rewritten" and r.text.count(" ") > 120]
+    by_unit: dict[str, list[Row]] = {}
+    for r in originals:
+        by_unit.setdefault(r.unit, []).append(r)
+    pools = [pool for _, pool in sorted(by_unit.items()) if len(pool) >= 12]
+    if not pools or not retold:
+        return
+    for _ in range(n):
+        pool = pools[int(rng.integers(len(pools)))]
+        parts = [pool[int(i)] for i in rng.choice(len(pool), int(rng.integers(3, 10)), replace=False)]
+        yield Variant(replace(parts[0], origin="aggregated", ai=None), stitch(parts, rng))
+        for base in (retold[int(rng.integers(len(retold)))], originals[int(rng.integers(len(originals)))]):
+            others = [pool[int(i)] for i in rng.choice(len(pool), int(rng.integers(2, 7)), replace=False)]
+            append = append_sources if rng.random() < 0.5 else append_teasers
+            text = relayer(crop(Article(clean(base, rng)), int(rng.integers(120, 600)), None), rng)
+            made = "aggregated" if base.origin == "rewritten" else base.origin
+            yield Variant(replace(base, origin=made, ai=base.ai if append is append_sources else None), append(text, others, rng))
