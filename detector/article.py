@@ -10,9 +10,11 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import NamedTuple
+from functools import cached_property, partial
+from itertools import compress, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,7 @@ from detector.errors import InputError
 MAX_CHARS = 2_000_000  # a book; more is a dump, and one record must not take a worker's memory
 
 Codes = npt.NDArray[np.uint32]
+Indices = npt.NDArray[np.int64]
 
 
 class Range(NamedTuple):
@@ -30,6 +33,9 @@ class Range(NamedTuple):
 
     start: int
     end: int
+
+
+_range = partial(tuple.__new__, Range)  # Range(*pair) at a third of the cost: there is one for each line and sentence
 
 
 @dataclass(frozen=True)
@@ -63,60 +69,71 @@ class Article:
     @cached_property
     def lowered(self) -> str:
         """`folded` in lower case; the same length, so offsets agree."""
-        low = self.folded.lower()
-        # Only U+0130 lowers to two characters, and folding has removed it; stay right if Unicode grows another.
-        return low if len(low) == len(self.folded) else "".join(c.lower()[0] for c in self.folded)
+        folded = self.folded
+        return folded.lower() if folded.isascii() else _decode(_lower(self._folding.codes))
 
     def span(self, start: int, end: int) -> Range:
         """Where folded[start:end] stands in `text`."""
-        f = self._folding
-        if end <= start:
-            raise ValueError("an empty range has no place in the text")
-        return Range(int(f.starts[start]), int(f.ends[end - 1]))
+        if not 0 <= start < end <= len(self.folded):
+            raise ValueError(f"no such range in the folded text: {start} to {end} of {len(self.folded)}")
+        starts = self._folding.starts
+        return Range(int(starts[start]), int(starts[end]))
 
     @cached_property
     def lines(self) -> tuple[Range, ...]:
         """The lines that hold anything, hard wraps undone: a paragraph, heading, list entry or furniture each."""
-        ranges, start = [], 0
-        for piece in self.folded.split("\n"):
-            if piece:
-                ranges.append(Range(start, start + len(piece)))
-            start += len(piece) + 1
-        return tuple(ranges)
+        if not self.folded:
+            return ()
+        breaks = np.flatnonzero(self._folding.codes == _NEWLINE).tolist()
+        return tuple(map(_range, zip([0, *(b + 1 for b in breaks)], [*breaks, len(self.folded)], strict=True)))
 
     @cached_property
     def sentences(self) -> tuple[Range, ...]:
         """Sentences in order; none crosses a line."""
-        folded, found = self.folded, []
-        for line in self.lines:
-            start = line.start
-            for m in _SENTENCE_END.finditer(folded, line.start, line.end):
-                if _ends_sentence(folded, m):
-                    found.append(Range(start, m.end()))
-                    start = m.end() + (folded[m.end() : m.end() + 1] == " ")
-            if start < line.end:
-                found.append(Range(start, line.end))
-        return tuple(found)
+        ends = _sentence_ends(self.folded, self._folding.kinds, self.has_case)
+        ends += [line.end for line in self.lines]
+        ends = sorted(set(ends))
+        starts = [0, *(e + self.folded[e].isspace() for e in ends[:-1])]
+        return tuple(map(_range, zip(starts, ends, strict=False)))
 
     @cached_property
-    def sentence_tokens(self) -> tuple[tuple[str, ...], ...]:
-        """The lower-case tokens of each sentence: words (`do`, `n't`), numbers and punctuation."""
-        low = self.lowered
-        return tuple(tuple(tokenize(low[s:e])) for s, e in self.sentences)
+    def _tokens(self) -> _Tokens:
+        return _cut(self.lowered, self._folding.kinds)
 
-    @cached_property
+    @property
     def tokens(self) -> tuple[str, ...]:
-        """All tokens in order."""
-        return tuple(t for sentence in self.sentence_tokens for t in sentence)
+        """The lower-case tokens in order: words (`do`, `n't`), numbers and punctuation."""
+        return self._tokens.tokens
+
+    @property
+    def token_starts(self) -> Indices:
+        """Where each token starts in `folded`."""
+        return self._tokens.starts
 
     @cached_property
     def words(self) -> tuple[str, ...]:
         """The tokens that start with a letter or a digit."""
-        return tuple(t for t in self.tokens if t[0].isalnum())
+        return tuple(compress(self._tokens.tokens, self._tokens.is_word.tolist()))
 
     @property
     def n_words(self) -> int:
         return len(self.words)
+
+    @cached_property
+    def _sentence_bounds(self) -> Indices:
+        starts = [s.start for s in self.sentences]
+        return np.append(np.searchsorted(self._tokens.starts, starts), len(self._tokens.tokens))
+
+    @cached_property
+    def sentence_tokens(self) -> tuple[tuple[str, ...], ...]:
+        """The tokens of each sentence."""
+        bounds, tokens = self._sentence_bounds.tolist(), self._tokens.tokens
+        return tuple([tokens[a:b] for a, b in pairwise(bounds)])
+
+    @cached_property
+    def sentence_words(self) -> Indices:
+        """The number of words in each sentence."""
+        return np.diff(np.concatenate(([0], np.cumsum(self._tokens.is_word)))[self._sentence_bounds])
 
     @cached_property
     def matches(self) -> dict[str, tuple[lexicon.Match, ...]]:
@@ -126,48 +143,35 @@ class Article:
     @cached_property
     def has_case(self) -> bool:
         """Whether capitals carry information here: false for lower-cased, sentence-cased or ALL-CAPS text."""
-        inner = _INNER_WORD.findall(self.folded)
-        capitals = sum(w[0].isupper() and not w.isupper() for w in inner)
-        return capitals >= 3 and 0.015 * len(inner) <= capitals <= 0.7 * len(inner)
+        codes, kinds = self._folding.codes, self._folding.kinds
+        if len(codes) < 4:
+            return False
+        # Words inside a sentence: those after a lower-case letter or a comma, and a space.
+        inner = (codes[1:-2] == _SPACE) & ((kinds[:-3] & (_LOWER | _COMMA)) != 0) & ((kinds[2:-1] & _LETTER) != 0)
+        n = np.count_nonzero(inner)
+        capitals = np.count_nonzero(inner & ((kinds[2:-1] & _UPPER) != 0) & ((kinds[3:] & _LOWER) != 0))
+        return bool(capitals >= 3 and 0.015 * n <= capitals <= 0.7 * n)
 
 
-_URL = r"(?:https?://|www\.)[^\s<>\"]+"
-_TOKEN = re.compile(_URL + r"|n't|'?[^\W\d_]+|\d+(?:[.,:]\d+)*|[.,;:!?\"()—/%$&'-]")
+# ---- characters: what each is, in one table look-up
+
+_LETTER, _DIGIT, _MARK, _UPPER, _LOWER, _STOP, _COMMA, _JOINT = (1 << i for i in range(8))
+_MARKS = frozenset(".,;:!?\"()—/%$&'-")
 
 
-def tokenize(lowered: str) -> list[str]:
-    """The tokens of a lower-case text; `don't` and the tokenised `do n't` both give `do`, `n't`."""
-    return _TOKEN.findall(lowered.replace("n't", " n't"))
+def _kind(code: int) -> int:
+    """The flags of a folded character; none for blanks and for what is no part of any token."""
+    c = chr(code)
+    if c in _MARKS:
+        return _MARK | _STOP * (c in ".!?") | _COMMA * (c == ",") | _JOINT * (c in ".,:")
+    if c.isdecimal():
+        return _DIGIT
+    return _LETTER | _UPPER * c.isupper() | _LOWER * c.islower() if c.isalnum() else 0
 
 
-# ---- sentences
-
-_SENTENCE_END = re.compile(r"[.!?][.!?\"')\]]*(?=\s|$)|[a-z)\"][.!?](?=[A-Z][a-z])")
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(\"'])(?:mr|mrs|ms|dr|prof|rep|sen|gov|gen|col|lt|sgt|capt|st|jr|sr|vs|etc|inc|ltd|corp|co|no|art|fig|"
-    r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|e\.g|i\.e|a\.m|p\.m|approx|est|u\.s|u\.k|u\.n|[a-z])\.$",
-    re.I,
-)
-_INNER_WORD = re.compile(r"(?<=[a-z,] )[^\W\d_]+")
-
-
-def _ends_sentence(folded: str, m: re.Match[str]) -> bool:
-    if m.group()[0] != "." or m.end() == len(folded) or folded[m.end()] == "\n":
-        return True
-    after = folded[m.end() + 1 : m.end() + 2]
-    if after and after.islower() and _ABBREVIATION.search(folded, max(0, m.start() - 12), m.start() + 1):
-        return False
-    before = folded[max(0, m.start() - 12) : m.start() + 1]
-    return not _ABBREVIATION.search(before)
-
-
-# ---- folding
-
-
-class _Folding(NamedTuple):
-    text: str
-    starts: npt.NDArray[np.int64]  # for each folded character, where it starts in the given text
-    ends: npt.NDArray[np.int64]  # and where it ends
+def _lower_code(code: int) -> int:
+    low = chr(code).lower()
+    return ord(low) if len(low) == 1 else code
 
 
 _LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
@@ -182,24 +186,26 @@ _SAME = {
     # homoglyphs: Cyrillic and Greek letters drawn like Latin ones
     **dict(zip("aceopxyijshdqwkvmntgbr", ["аα", "сϲ", "е", "оοσ", "рρ", "хχ", "у", "іι", "ј", "ѕ", "һ", "ԁ", "ԛ", "ԝ",
                                          "к", "ν", "м", "ո", "т", "ɡ", "Ь", "г"], strict=True)),
-    **dict(zip("ABEKMHOPCTXYIZNJS", ["АΑ", "ВΒ", "ЕΕ", "КΚ", "МΜ", "НΗ", "ОΟ", "РΡ", "С", "ТΤ", "ХΧ", "УΥ", "ІΙ", "Ζ", "Ν",
-                                    "Ј", "Ѕ"], strict=True)),
+    **dict(zip("ABEKMHOPCTXYIZNJS", ["АΑ", "ВΒ", "ЕΕ", "КΚ", "МΜ", "НΗ", "ОΟ", "РΡ", "С", "ТΤ", "ХΧ", "УΥ", "ІΙ", "Ζ",
+                                    "Ν", "Ј", "Ѕ"], strict=True)),
 }  # fmt: skip
-_SPACE, _NEWLINE, _HYPHEN, _DASH, _QUOTE, _APOSTROPHE, _DOT = (ord(c) for c in " \n-—\"'.")
+_TARGET = {ord(source): ord(target) for target, sources in _SAME.items() for source in sources}
+_TARGET |= dict.fromkeys(map(ord, _LINE_BREAKS), 10)
+_SPACE, _NEWLINE, _RETURN, _HYPHEN, _DASH, _QUOTE, _APOSTROPHE, _DOT = (ord(c) for c in " \n\r-—\"'.")
+_UNREADABLE = 0xFFFD  # stands for a lone surrogate, which nothing else could encode
 _TABLE_SIZE = 0x3000
 
 
-def _fold_character(code: int) -> int:
+def _fold_code(code: int) -> int:
     """The code point that stands for `code` in folded text; 0 drops it."""
+    if (target := _TARGET.get(code)) is not None:
+        return target
     c = chr(code)
-    if c in _LINE_BREAKS:
-        return _NEWLINE
-    for target, sources in _SAME.items():
-        if c in sources:
-            return ord(target)
     category = unicodedata.category(c)
     if category in ("Cc", "Zs"):
         return _SPACE
+    if category == "Cs":
+        return _UNREADABLE
     if category == "Cf" or 0x300 <= code <= 0x36F or 0x1AB0 <= code <= 0x1AFF or 0xFE00 <= code <= 0xFE0F:
         return 0
     plain = unicodedata.normalize("NFKD", c)
@@ -208,107 +214,251 @@ def _fold_character(code: int) -> int:
     return ord(plain) if len(plain) == 1 and plain != c else code
 
 
-@lru_cache(maxsize=1)
-def _table() -> Codes:
-    # ASCII folds by rule alone, so only what is not needs the slow look-up.
-    return np.array([_fold_character(c) for c in range(_TABLE_SIZE)], dtype=np.uint32)
+class _Map:
+    """A function of code points as a table: `_Map(f, dtype)(codes)` is f of each code."""
+
+    def __init__(self, function: Callable[[int], int], dtype: npt.DTypeLike) -> None:
+        self.function, self.dtype = function, dtype
+
+    @cached_property
+    def table(self) -> npt.NDArray[Any]:
+        return np.array([self.function(c) for c in range(_TABLE_SIZE)], dtype=self.dtype)
+
+    def __call__(self, codes: Codes) -> npt.NDArray[Any]:
+        if not len(codes) or codes.max() < _TABLE_SIZE:
+            return self.table.take(codes)
+        found = self.table.take(np.minimum(codes, _TABLE_SIZE - 1))
+        high = np.flatnonzero(codes >= _TABLE_SIZE)
+        rare, which = np.unique(codes[high], return_inverse=True)
+        found[high] = np.array([self.function(c) for c in rare.tolist()], dtype=self.dtype)[which]
+        return found
 
 
-_fold_rare = lru_cache(maxsize=4096)(_fold_character)
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});")
+_folded = _Map(_fold_code, np.uint32)
+_kinds = _Map(_kind, np.uint8)
+_lower = _Map(_lower_code, np.uint32)
+
+
+def _decode(codes: Codes) -> str:
+    return codes.astype("<u4", copy=False).tobytes().decode("utf-32-le")
+
+
+# ---- folding
+
+
+class _Folding(NamedTuple):
+    text: str
+    codes: Codes
+    kinds: npt.NDArray[np.uint8]
+    starts: Indices  # for each folded character, where it starts in the given text; and where the last one ends
+
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8}\d{0,2});")
 
 
 def _fold(text: str) -> _Folding:
-    starts = ends = None
-    if "&" in text:
-        text, starts, ends = _unescape(text)
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    table = _table()
-    folded = table[np.minimum(codes, _TABLE_SIZE - 1)]
-    high = np.flatnonzero(codes >= _TABLE_SIZE)
-    if high.size:
-        folded[high] = [_fold_rare(int(c)) for c in codes[high]]
-    kept = np.flatnonzero(folded)
-    folded = folded[kept]
-    folded, keep = _settle(folded)
-    kept = kept[keep]
-    folded, breaks = _unwrap(folded, kept, codes)
-    folded[breaks] = _SPACE
-    neutral = folded.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-    if starts is None or ends is None:
-        return _Folding(neutral, kept, kept + 1)
-    return _Folding(neutral, starts[kept], ends[kept])
+    origin = None
+    if "&" in text and _ENTITY.search(text):
+        text, origin = _unescape(text)
+    raw = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    codes = _folded(raw)
+    starts = np.flatnonzero(codes != 0)
+    codes = codes[starts]
+    keep = np.ones(len(codes), dtype=bool)
+    for mark, stands_for_two in ((_HYPHEN, _DASH), (_APOSTROPHE, _QUOTE), (_DOT, _DOT)):
+        again = _repeats(np.flatnonzero(codes == mark))
+        codes[again - 1] = stands_for_two
+        keep[again] = False
+    end = _collapse_blanks(codes, keep)
+    starts = np.append(starts[keep], starts[end] if end < len(codes) else len(raw))
+    codes = codes[keep]
+    # A hyphen between spaces is a dash; one that starts a line is a bullet.
+    hyphens = np.flatnonzero(codes[1:-1] == _HYPHEN) + 1
+    codes[hyphens[(codes[hyphens - 1] == _SPACE) & (codes[hyphens + 1] == _SPACE)]] = _DASH
+    codes[_wraps(codes, starts, raw)] = _SPACE
+    return _Folding(_decode(codes), codes, _kinds(codes), starts if origin is None else origin[starts])
 
 
-def _unescape(text: str) -> tuple[str, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """HTML entities of one character replaced by it, with where each character came from."""
-    starts = np.arange(len(text), dtype=np.int64)
-    ends = starts + 1
-    keep = np.ones(len(text), dtype=bool)
+def _repeats(at: Indices) -> Indices:
+    """The positions that directly follow another of them."""
+    again: npt.NDArray[np.bool_] = at[1:] - at[:-1] == 1
+    return at[1:][again]
+
+
+def _unescape(text: str) -> tuple[str, Indices]:
+    """HTML entities of one character replaced by it, with where each character started (and the text's end)."""
+    keep = np.ones(len(text) + 1, dtype=bool)
     pieces, last = [], 0
     for m in _ENTITY.finditer(text):
         character = html.unescape(m.group())
         if len(character) == 1:
             pieces += [text[last : m.start()], character]
             keep[m.start() + 1 : m.end()] = False
-            ends[m.start()] = last = m.end()
+            last = m.end()
     pieces.append(text[last:])
-    return "".join(pieces), starts[keep], ends[keep]
+    return "".join(pieces), np.flatnonzero(keep)
 
 
-def _settle(c: Codes) -> tuple[Codes, npt.NDArray[np.int64]]:
-    """White-space runs, doubled quotes, dots and dashes brought to one character; what is kept, and its indices."""
-    c = c.copy()
-    n = len(c)
-    if not n:
-        return c, np.zeros(0, dtype=np.int64)
-    keep = np.ones(n, dtype=bool)
-    before, here = c[:-1], c[1:]
-    # -- and '' and ... : the first stands for all
-    for code in (_HYPHEN, _APOSTROPHE, _DOT):
-        again = (before == code) & (here == code)
-        if again.any():
-            keep[1:][again] = False
-            first = np.flatnonzero(again & ~np.concatenate(([False], again[:-1])))
-            if code != _DOT:
-                c[first] = _DASH if code == _HYPHEN else _QUOTE
-    blank = (c == _SPACE) | (c == _NEWLINE)
-    if n > 2:
-        lone = (c[1:-1] == _HYPHEN) & (c[:-2] == _SPACE) & (c[2:] == _SPACE)
-        c[1:-1][lone] = _DASH
-    first = blank.copy()
-    first[1:] &= ~blank[:-1]
-    keep &= ~blank | first
-    newlines = np.flatnonzero(c == _NEWLINE)
-    if newlines.size:
-        run = np.cumsum(first) - 1  # the number of the blank run that each blank belongs to
-        c[np.flatnonzero(first)[np.unique(run[newlines])]] = _NEWLINE
-    kept = np.flatnonzero(keep)
-    while kept.size and blank[kept[0]]:
-        kept = kept[1:]
-    while kept.size and blank[kept[-1]]:
-        kept = kept[:-1]
-    return c[kept], kept
+def _collapse_blanks(codes: Codes, keep: npt.NDArray[np.bool_]) -> int:
+    """Where the text ends without its last blanks; a run of blanks keeps one, a newline if there is any in it."""
+    blanks = np.flatnonzero(codes <= _SPACE)
+    if not blanks.size:
+        return len(codes)
+    again = np.zeros(len(blanks), dtype=bool)
+    again[1:] = blanks[1:] - blanks[:-1] == 1
+    keep[blanks[again]] = False
+    runs = blanks[~again]
+    newlines = np.flatnonzero(codes == _NEWLINE)
+    codes[runs[np.searchsorted(runs, newlines, side="right") - 1]] = _NEWLINE
+    if runs[0] == 0:
+        keep[0] = False
+    if blanks[-1] < len(codes) - 1:
+        return len(codes)
+    keep[runs[-1]] = False
+    return int(runs[-1])
 
 
-def _unwrap(c: Codes, kept: npt.NDArray[np.int64], raw: Codes) -> tuple[Codes, npt.NDArray[np.int64]]:
-    """Indices of the newlines that only wrap a line: the next word would not have fitted into the widest line."""
-    breaks = np.flatnonzero(c == _NEWLINE)
+def _wraps(codes: Codes, starts: Indices, raw: Codes) -> Indices:
+    """The newlines that only wrap a line: the next word would not have fitted into the widest line."""
+    breaks = np.flatnonzero(codes == _NEWLINE)
+    none = breaks[:0]
     if breaks.size < 3:
-        return c, breaks[:0]
-    edges = np.concatenate(([-1], breaks, [len(c)]))
-    lengths = np.diff(edges) - 1
-    width = int(lengths.max())
+        return none
+    lengths = np.diff(breaks, prepend=-1, append=len(codes)) - 1
+    width = lengths.max()
     if not 30 <= width <= 120:
-        return c, breaks[:0]
-    gaps = np.concatenate((np.flatnonzero((c == _SPACE) | (c == _NEWLINE)), [len(c)]))
+        return none
+    gaps = np.append(np.flatnonzero(codes <= _SPACE), len(codes))
     next_word = gaps[np.searchsorted(gaps, breaks, side="right")] - breaks - 1
     full = lengths[:-1] + 1 + next_word > width
     # A blank line is a real break however full the line before it is.
-    after = kept[np.minimum(breaks + 1, len(kept) - 1)]
-    blank_line = np.array([np.count_nonzero(raw[b:a] == _NEWLINE) > 1 for b, a in zip(kept[breaks], after, strict=True)])
-    wraps = full & ~blank_line
-    single = ~blank_line
-    if wraps.sum() < 3 or wraps.sum() < 0.6 * single.sum():
-        return c, breaks[:0]
-    return c, breaks[wraps]
+    ends_line = _folded(raw) == _NEWLINE
+    ends_line[:-1] &= ~((raw[:-1] == _RETURN) & (raw[1:] == _NEWLINE))
+    seen = np.cumsum(ends_line)
+    single = seen[starts[breaks + 1]] - seen[starts[breaks]] + ends_line[starts[breaks]] == 1
+    wraps = full & single
+    return breaks[wraps] if wraps.sum() >= max(3, 0.6 * single.sum()) else none
+
+
+# ---- tokens
+
+
+class _Tokens(NamedTuple):
+    tokens: tuple[str, ...]
+    starts: Indices
+    is_word: npt.NDArray[np.bool_]
+
+
+_URL = re.compile(r"(?<![^\W_])(?:https?://|www\.)[^\s<>\"]+")
+
+
+def tokenize(lowered: str) -> tuple[str, ...]:
+    """The tokens of a lower-case text; `don't` and the tokenised `do n't` both give `do`, `n't`."""
+    return _cut(lowered, _kinds(np.frombuffer(lowered.encode("utf-32-le", "surrogatepass"), dtype="<u4"))).tokens
+
+
+def _cut(lowered: str, kinds: npt.NDArray[np.uint8]) -> _Tokens:
+    """Words and numbers, each other mark for itself; what is neither separates."""
+    edge = np.zeros(2, dtype=np.uint8)
+    kinds = np.concatenate((edge, kinds, edge))  # so that looking around needs no edge cases
+    codes = np.frombuffer(f"  {lowered}  ".encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    tokens = kinds & (_LETTER | _DIGIT | _MARK)
+    if "://" in lowered or "www." in lowered:
+        for m in _URL.finditer(lowered):
+            tokens[m.start() + 2 : m.end() + 2] = _LETTER
+    starts = np.zeros(len(tokens), dtype=bool)
+    starts[1:] = (tokens[1:] != 0) & ((tokens[1:] != tokens[:-1]) | (tokens[1:] == _MARK))
+    joints = np.flatnonzero((kinds & _JOINT) != 0)  # 1,000.5 and 17:30 are one
+    joints = joints[(tokens[joints] == _MARK) & (tokens[joints - 1] == _DIGIT) & (tokens[joints + 1] == _DIGIT)]
+    starts[joints] = starts[joints + 1] = False
+    apostrophes = np.flatnonzero((codes == _APOSTROPHE) & (tokens == _MARK))
+    starts[apostrophes[tokens[apostrophes + 1] == _LETTER] + 1] = False  # 's
+    nots = apostrophes[(codes[apostrophes - 1] == ord("n")) & (codes[apostrophes + 1] == ord("t"))]
+    starts[nots - 1] = True
+    starts[nots] = False
+    starts[nots + 2] |= tokens[nots + 2] == _LETTER
+    # A space goes before each token that touches the one before it, and split() does the rest.
+    touching = starts.copy()
+    touching[1:] &= tokens[:-1] != 0
+    places = np.arange(len(codes)) + np.cumsum(touching)
+    spaced = np.full(places[-1] + 1, _SPACE, dtype=np.uint32)
+    spaced[places] = np.where(tokens != 0, codes, np.uint32(_SPACE))
+    at = np.flatnonzero(starts)
+    return _Tokens(tuple(_decode(spaced).split()), at - 2, tokens[at] != _MARK)
+
+
+# ---- sentences
+
+_RUN = re.compile(r"[.!?]+[\"')\]]*(?:\[\d{1,3}\])*")  # marks that end, quotes and brackets that close, notes
+
+
+def _word_set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# Abbreviations that stand before a name never end a sentence, some are none unless a number follows, some may end one.
+_TITLES = _word_set(
+    "mr mrs ms dr prof rep sen gov gen col lt sgt capt cmdr maj hon rev mt ft vs e.g i.e cf ca approx viz"
+)
+_NUMBERED = _word_set("no nos fig figs art sec vol ch pp p para eq ver est")
+_AMBIGUOUS = _word_set(
+    "inc ltd corp co bros llc jr sr st ave etc al dept univ assn ph.d jan feb mar apr jun jul aug sep sept oct nov dec "
+    "tue tues thu thur thurs"
+)
+_STARTERS = _word_set(
+    "the a an this that these those it it's its he she they we i you his her their our my your in on at for from but "
+    "and so if when while after before as although however there here what who why how not no one some many most "
+    "both each with by to according since under during meanwhile also then now yet or still earlier last"
+)
+
+
+def _sentence_ends(folded: str, kinds: npt.NDArray[np.uint8], has_case: bool) -> list[int]:
+    """Where sentences end inside lines."""
+    ends = []
+    read = 0
+    for at in np.flatnonzero((kinds & _STOP) != 0).tolist():
+        if at < read:
+            continue
+        read = end = at + 1
+        after = folded[end : end + 1]
+        if after in _RUN_ON and (run := _RUN.match(folded, at)):
+            read = end = run.end()
+            after = folded[end : end + 1]
+        if after == " ":
+            following = folded[end + 1 : end + 3].lstrip("\"'(—")
+            # "Why?" he asked, and what an ellipsis leaves
+            if has_case and following[:1].islower():
+                continue
+            if end > at + 1 or folded[at] != "." or not _abbreviates(folded, at):
+                ends.append(end)
+        elif (
+            after.isupper()
+            and folded[end + 1 : end + 2].islower()
+            and folded[end - 1] not in "\"'"
+            and _GLUED.search(folded, max(0, at - 30), at)
+        ):
+            ends.append(end)
+    return ends
+
+
+# The word before a glued sentence, "the end.Next"; not that of "U.S.Army", "www.Example.Com" or "3.Open".
+_GLUED = re.compile(r"(?:^|[\s\"'(—-])(?!www\Z)(?:[^\W\d_]+|\d{2,})[\"')]?\Z")
+_RUN_ON = frozenset(".!?\"')][")
+
+
+def _abbreviates(folded: str, at: int) -> bool:
+    """Whether the full stop at `at`, with a blank behind it, belongs to the word before it."""
+    start = max(folded.rfind(" ", max(0, at - 10), at), folded.rfind("\n", max(0, at - 10), at)) + 1
+    if not start and at > 10:
+        return False  # too long a word
+    word = folded[start:at].lstrip("\"'(—").lower()
+    if word in _TITLES:
+        return True
+    if word in _NUMBERED:
+        return folded[at + 2 : at + 3].isdigit()
+    if word.isdigit():  # the number of a list entry
+        return len(word) < 4 and (not start or folded[start - 1] == "\n")
+    if word in _AMBIGUOUS or (word[:1].isalpha() and not word[1::2].strip(".") and len(word) % 2):
+        following = folded[at + 2 : at + 20].split(None, 1)[0]
+        return not (following[0].isupper() and following.lower().rstrip(",:") in _STARTERS)
+    return False

@@ -11,13 +11,12 @@ A lexicon file has a `source`, optional `[groups]` and a list of `[[entry]]`:
     where = "anywhere"      # or "line" (the phrase is the whole line), "line_start", "line_end"
     phrases = ["{written|generated} {by|with} <model>", "ai[-| ]generated"]
 
-`{a|b}` is a choice, `[a|b]` the same or nothing, `<group>` a choice from the file's groups. Phrases are written as
-folded text reads: lower case, straight quotes, single spaces. They match whole words only.
+`{a|b}` is a choice, `[a|b]` the same or nothing (both may be nested), `<group>` a choice from the file's groups.
+Phrases are written as folded text reads: lower case, straight quotes, single spaces. They match whole words only.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 import tomllib
 from dataclasses import dataclass
@@ -48,35 +47,43 @@ class Match(NamedTuple):
     end: int
 
 
-_PART = re.compile(r"\{([^{}]*)\}|\[([^\[\]]*)\]|<(\w+)>|([^{}\[\]<>]+)")
+_SYNTAX = re.compile(r"([{}\[\]|]|<\w+>)")
+_CLOSES = {"}": "{", "]": "["}
 
 
 def expand(phrase: str, groups: dict[str, list[str]]) -> list[str]:
-    """Every literal that a phrase pattern stands for.
+    """Every literal that a phrase pattern stands for; choices and options may be nested.
 
     Raises ValueError on an unknown group or an unbalanced bracket.
     """
-    parts: list[list[str]] = []
-    at = 0
-    for m in _PART.finditer(phrase):
-        if m.start() != at:
+    # For each bracket that is open: itself, its finished alternatives, and the one being read; all as literals.
+    stack: list[tuple[str, list[str], list[str]]] = [("", [], [""])]
+    for part in _SYNTAX.split(phrase):
+        opener, finished, current = stack[-1]
+        if part in ("{", "["):
+            stack.append((part, [], [""]))
+            continue
+        if part == "|" and opener:
+            stack[-1] = (opener, finished + current, [""])
+            continue
+        options = [part]
+        if part in _CLOSES:
+            if opener != _CLOSES[part]:
+                raise ValueError(f"unbalanced bracket in {phrase!r}")
+            stack.pop()
+            options = ([""] if part == "]" else []) + finished + current
+        elif _SYNTAX.fullmatch(part) and part != "|":
+            if part[1:-1] not in groups:
+                raise ValueError(f"unknown group {part} in {phrase!r}; known: {', '.join(sorted(groups))}")
+            options = [literal for item in groups[part[1:-1]] for literal in expand(item, groups)]
+        elif "<" in part or ">" in part:
             raise ValueError(f"unbalanced bracket in {phrase!r}")
-        at = m.end()
-        choice, option, group, literal = m.groups()
-        if choice is not None:
-            parts.append(choice.split("|"))
-        elif option is not None:
-            parts.append(["", *option.split("|")])
-        elif group is not None:
-            if group not in groups:
-                raise ValueError(f"unknown group <{group}> in {phrase!r}; known: {', '.join(sorted(groups))}")
-            parts.append([x for g in groups[group] for x in expand(g, groups)])
-        else:
-            parts.append([literal])
-    if at != len(phrase):
+        opener, finished, current = stack[-1]
+        stack[-1] = (opener, finished, [before + option for before in current for option in options])
+    if len(stack) > 1:
         raise ValueError(f"unbalanced bracket in {phrase!r}")
-    literals = (" ".join("".join(p).split()) for p in itertools.product(*parts))
-    return list(dict.fromkeys(x for x in literals if x))
+    literals = (" ".join(literal.split()) for literal in stack[0][2])
+    return list(dict.fromkeys(literal for literal in literals if literal))
 
 
 @dataclass(frozen=True)
@@ -116,18 +123,15 @@ def sources() -> dict[str, dict]:  # type: ignore[type-arg]
 def scan(lowered: str) -> dict[str, tuple[Match, ...]]:
     """Lexicon name -> its matches in a lower-case folded text: in order, longest first where they overlap."""
     compiled = _compiled()
-    flat = lowered.replace("\n", " ")
     found: dict[str, list[Match]] = {name: [] for name in compiled.names}
-    n = len(flat)
+    flat = f" {lowered} ".replace("\n", " ")  # padded: what is at i in `lowered` has i + 1 here
     for index, start, end in compiled.automaton.find_matches_as_indexes(flat, overlapping=True):
         # whole words only; a phrase may itself start or end with a mark
-        if start and flat[start].isalnum() and flat[start - 1].isalnum():
-            continue
-        if end < n and flat[end - 1].isalnum() and flat[end].isalnum():
+        if (flat[start - 1].isalnum() and flat[start].isalnum()) or (flat[end].isalnum() and flat[end - 1].isalnum()):
             continue
         for entry in compiled.entries[index]:
-            if entry.where == "anywhere" or _stands(entry.where, lowered, start, end):
-                found[entry.lexicon].append(Match(entry, start, end))
+            if entry.where == "anywhere" or _stands(entry.where, lowered, start - 1, end - 1):
+                found[entry.lexicon].append(Match(entry, start - 1, end - 1))
     return {name: _leftmost_longest(matches) for name, matches in found.items()}
 
 
@@ -136,22 +140,24 @@ _MARKS = " .,:;!?*#>|-—•[]()\"'_+=~"
 
 def _stands(where: str, lowered: str, start: int, end: int) -> bool:
     """Whether only marks stand between the phrase and the line's start, end, or both."""
-    if where != "line_end":
+    if where != "line_end" and start:
+        if start > 1 and lowered[start - 2].isalnum() and lowered[start - 1] != "\n":
+            return False  # most are in the middle of a sentence
         left = lowered.rfind("\n", max(0, start - 40), start) + 1
-        if not left and start > 40:
+        if (not left and start > 40) or lowered[left:start].strip(_MARKS):
             return False
-        if lowered[left:start].strip(_MARKS):
+    if where != "line_start" and end < len(lowered):
+        if lowered[end] != "\n" and lowered[end + 1 : end + 2].isalnum():
             return False
-    if where != "line_start":
         right = lowered.find("\n", end, end + 40)
-        if right < 0 and len(lowered) - end > 40:
-            return False
-        if lowered[end : right if right >= 0 else None].strip(_MARKS):
+        if (right < 0 and len(lowered) - end > 40) or lowered[end : right if right >= 0 else None].strip(_MARKS):
             return False
     return True
 
 
 def _leftmost_longest(matches: list[Match]) -> tuple[Match, ...]:
+    if len(matches) < 2:
+        return tuple(matches)
     matches.sort(key=lambda m: (m.start, -m.end))
     kept: list[Match] = []
     for m in matches:
