@@ -1,0 +1,242 @@
+"""Where articles come from: files, folders, globs and stdin, read and decoded; what cannot be read says why."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import glob
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from detector.article import MAX_CHARS, Article
+from detector.errors import InputError
+from detector.verdict import error_to_dict
+
+SUFFIXES = (".txt", ".text", ".md")  # what a folder is searched for; a file that is named itself may be called anything
+STDIN = "-"
+
+# No encoding read here takes more than four bytes a character, so this refuses only what Article would refuse.
+MAX_BYTES = 4 * MAX_CHARS + 4
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An input that has no verdict, and why: a stable code and one sentence."""
+
+    id: str
+    code: str
+    message: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The wire format (docs/wire-schema.md)."""
+        return error_to_dict(self.id, self.code, self.message)
+
+
+Note = Callable[[str, str], None]  # is told an input's id and what had to be guessed to read it
+
+
+def read_all(paths: Iterable[str], stdin: BinaryIO | None, note: Note) -> Iterator[Article | Failure]:
+    """Every article that `paths` name, in their order, one at a time; its id is its path as given.
+
+    Args:
+        paths: files, folders (searched for SUFFIXES, hidden names and linked folders left out), globs, `-` for stdin.
+        stdin: what `-` reads.
+        note: is called where a text could only be read by guessing.
+    """
+    for path in paths:
+        for found in _expand(path):
+            yield found if isinstance(found, Failure) else read(found, stdin, note)
+
+
+def read(path: str, stdin: BinaryIO | None, note: Note) -> Article | Failure:
+    """The article that one file (or stdin, for `-`) holds, or why it holds none."""
+    try:
+        text, remark = decode(_read_bytes(path, stdin))
+        if remark:
+            note(path, remark)
+        return Article(text, id=path)
+    except InputError as e:
+        return Failure(path, e.code, str(e))
+    except OSError as e:
+        return _unreadable(path, e)
+
+
+def open_stream(path: str, stdin: BinaryIO | None) -> BinaryIO:
+    """A file of records (or stdin, for `-`), open for reading. Raises InputError if it cannot be read."""
+    if path == STDIN:
+        return _require(stdin)
+    try:
+        return open(path, "rb")
+    except OSError as e:
+        failure = _unreadable(path, e)
+        raise InputError(f"{path}: {failure.message}", failure.code) from None
+
+
+def _require(stdin: BinaryIO | None) -> BinaryIO:
+    if stdin is None:
+        raise InputError("standard input is closed: pipe something into it", "unreadable")
+    return stdin
+
+
+def _expand(path: str) -> Iterator[str | Failure]:
+    if path == STDIN:
+        yield path
+    elif os.path.isdir(path):
+        yield from _walk(path)
+    elif os.path.lexists(path) or not glob.has_magic(path):
+        yield path
+    else:
+        matches = sorted(glob.glob(path, recursive=True))
+        for match in matches:
+            yield from _walk(match) if os.path.isdir(match) else [match]
+        if not matches:
+            yield Failure(path, "not_found", "no file matches this pattern: check it")
+
+
+def _walk(folder: str) -> Iterator[str | Failure]:
+    found = False
+    refused: list[OSError] = []
+    # Links to folders are not followed, so that a loop of links ends.
+    for root, folders, names in os.walk(folder, onerror=refused.append):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(root, name)
+            if name.lower().endswith(SUFFIXES) and not name.startswith(".") and not _is_special(path):
+                found = True
+                yield path
+    for error in refused:
+        found = True
+        yield _unreadable(str(error.filename), error)
+    if not found:
+        kinds = ", ".join(SUFFIXES)
+        yield Failure(folder, "no_text_files", f"the folder holds no text file ({kinds}): name the files themselves")
+
+
+def _is_special(path: str) -> bool:
+    """Whether reading could hang: a pipe or a device. A broken link is neither, and is reported when it is read."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _read_bytes(path: str, stdin: BinaryIO | None) -> bytes:
+    if path == STDIN:
+        data = _require(stdin).read(MAX_BYTES + 1)
+    else:
+        with open(path, "rb") as f:
+            size = os.fstat(f.fileno()).st_size
+            if size > MAX_BYTES:
+                raise _too_large(f"{size:,} bytes")
+            data = f.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise _too_large(f"more than {MAX_BYTES:,} bytes")
+    return data
+
+
+def _too_large(size: str) -> InputError:
+    return InputError(f"it has {size}, the limit is {MAX_CHARS:,} characters: split it into articles", "too_long")
+
+
+def _unreadable(path: str, error: OSError) -> Failure:
+    if error.errno == errno.ENOENT and os.path.islink(path):
+        return Failure(path, "not_found", "a link that leads nowhere: repair or remove it")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return Failure(path, "not_found", "no such file or folder: check the path")
+    if error.errno == errno.ELOOP:
+        return Failure(path, "unreadable", "a link that leads back to itself: repair or remove it")
+    if error.errno == errno.EISDIR:
+        return Failure(path, "unreadable", "a folder, where one file is needed: name a file in it")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Failure(path, "unreadable", "it may not be read: check its permissions")
+    return Failure(path, "unreadable", f"it cannot be read ({error.strerror or type(error).__name__}): check the path")
+
+
+# First bytes of what people take for text files; https://www.garykessler.net/library/file_sigs.html
+_FORMATS = {
+    b"%PDF-": "a PDF",
+    b"PK\x03\x04": "a zip archive or an office document",
+    b"\xd0\xcf\x11\xe0": "an office document",
+    b"{\\rtf": "an RTF document",
+    b"\x1f\x8b": "compressed with gzip",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"BZh": "compressed with bzip2",
+}
+_HTML = re.compile(rb"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!doctype html|<html)", re.I)
+
+# The longer marks first: UTF-32's little-endian mark starts with UTF-16's.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_WIDE = {"utf-32-le": "x000", "utf-32-be": "000x", "utf-16-le": "x0x0", "utf-16-be": "0x0x"}  # 0: mostly zero bytes
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
+_MAX_CONTROL_SHARE = 0.02  # compressed and compiled data has a quarter; a stray NUL in a page is no reason to refuse it
+
+
+def decode(data: bytes) -> tuple[str, str | None]:
+    """The text that `data` holds, and what had to be guessed to read it, if anything.
+
+    Byte-order marks are honoured; then UTF-8; then UTF-16 and UTF-32 by where their zero bytes stand; then UTF-8 with
+    a few broken bytes; then Windows-1252.
+
+    Raises InputError: `not_text` for binary data and for formats that need a reader of their own.
+    """
+    for start, name in _FORMATS.items():
+        if data.startswith(start):
+            raise InputError(f"it is {name}, not plain text: extract its text first", "not_text")
+    if _HTML.match(data):
+        raise InputError("it is an HTML page, not plain text: extract its text first", "not_text")
+    text, remark = _decode(data)
+    sample = text[:65_536]
+    if sample and len(_CONTROL.findall(sample)) > _MAX_CONTROL_SHARE * len(sample):
+        raise InputError("it is binary data, not text: extract its text first", "not_text")
+    return text, remark
+
+
+def _decode(data: bytes) -> tuple[str, str | None]:
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            text, broken = _decode_as(data[len(mark) :], encoding)
+            return text, f"{_count(broken)} of its {encoding} could not be read" if broken else None
+    wide = _wide_encoding(data[:4096]) if b"\0" in data else None
+    if wide:
+        return _decode_as(data, wide)[0], f"it has no byte-order mark and was read as {wide}"
+    try:
+        return data.decode("utf-8"), None
+    except UnicodeDecodeError:
+        pass
+    text, broken = _decode_as(data, "utf-8")
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    if beyond_ascii > 2 * broken:
+        return text, f"{_count(broken)} of its utf-8 could not be read"
+    try:
+        return data.decode("cp1252"), "it is not UTF-8 and was read as Windows-1252"
+    except UnicodeDecodeError:  # five bytes have no meaning there
+        return data.decode("latin-1"), "it is not UTF-8 and was read as Latin-1"
+
+
+def _decode_as(data: bytes, encoding: str) -> tuple[str, int]:
+    text = data.decode(encoding, "replace")
+    # A replacement character that was written as one is not broken.
+    return text, text.count("\ufffd") - data.count("\ufffd".encode(encoding))
+
+
+def _count(broken: int) -> str:
+    return "one piece" if broken == 1 else f"{broken:,} pieces"
+
+
+def _wide_encoding(sample: bytes) -> str | None:
+    """UTF-16 or UTF-32, if most of the sample is Latin script written in it."""
+    zeros = [sample[i::4].count(0) / max(1, len(sample[i::4])) for i in range(4)]
+    for encoding, pattern in _WIDE.items():
+        if all(share > 0.5 if place == "0" else share < 0.05 for share, place in zip(zeros, pattern, strict=True)):
+            return encoding
+    return None
