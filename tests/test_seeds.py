@@ -1,0 +1,79 @@
+"""The seeds: labelled as described, and scored as labelled, with evidence on every quotation."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector import Detector, Verdict
+
+ROOT = Path(__file__).parents[1]
+SEEDS = ROOT / "seeds"
+TRUTH: dict[str, dict[str, Any]] = json.loads((SEEDS / "labels.json").read_text("utf-8"))["articles"]
+QUOTATIONS = [(name, family, q) for name, t in TRUTH.items() for family, qs in t["evidence"].items() for q in qs]
+
+
+def read(name: str) -> str:
+    return (SEEDS / name).read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> dict[str, Verdict]:
+    if not (ROOT / "models" / "CURRENT").is_file():
+        pytest.skip("no model is published in models/")
+    return dict(zip(TRUTH, Detector.load().score_many(read(name) for name in TRUTH), strict=True))
+
+
+def test_every_article_is_labelled() -> None:
+    assert sorted(TRUTH) == sorted(p.name for p in SEEDS.glob("*.txt"))
+
+
+def test_labels_are_balanced() -> None:
+    counts = Counter(t["origin"] for t in TRUTH.values())
+    assert min(counts[label] for label in ("original", "rewritten", "aggregated")) >= 4
+
+
+def test_every_family_is_shown() -> None:
+    assert {family for _, family, _ in QUOTATIONS} == {
+        "attribution",
+        "disclaimers",
+        "hedging",
+        "residue",
+        "stock_phrases",
+        "structure",
+    }
+
+
+@pytest.mark.parametrize(("name", "family", "quotation"), QUOTATIONS)
+def test_quotation_stands_in_the_article(name: str, family: str, quotation: str) -> None:
+    assert quotation in read(name)
+
+
+@pytest.mark.parametrize("name", TRUTH)
+def test_origin(name: str, verdicts: dict[str, Verdict]) -> None:
+    assert verdicts[name].label == TRUTH[name]["origin"]
+
+
+@pytest.mark.parametrize("name", [n for n, t in TRUTH.items() if t["ai"] is not None])
+def test_ai(name: str, verdicts: dict[str, Verdict]) -> None:
+    assert (verdicts[name].ai_probability or 0) >= 0.5 if TRUTH[name]["ai"] else verdicts[name].ai_probability < 0.5
+
+
+@pytest.mark.parametrize(("name", "family", "quotation"), QUOTATIONS)
+def test_evidence_touches_the_quotation(name: str, family: str, quotation: str, verdicts: dict[str, Verdict]) -> None:
+    text, spans = read(name), [(e.start, e.end) for e in verdicts[name].evidence if e.signal == family]
+    places, at = [], text.find(quotation)
+    while at >= 0:
+        places.append((at, at + len(quotation)))
+        at = text.find(quotation, at + 1)
+    assert any(start < end_q and start_q < end for start, end in spans for start_q, end_q in places)
+
+
+def test_a_reported_disclosure_is_no_evidence(verdicts: dict[str, Verdict]) -> None:
+    found = {e.signal for e in verdicts["thirty-one-columns.txt"].evidence if "AI" in e.text}
+    assert "disclaimers" not in found
+    assert "mentions" in found
