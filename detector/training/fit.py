@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,11 +36,13 @@ class Weights:
 
     def score(self, table: Table) -> Array:
         """The heads' sums for each variant, (n, 4)."""
-        shares = hat_matrix(table.values[:, [COLUMNS.index(f) for f in self.features]], self.knots)
-        # curves are centred, so a number without a share in any knot adds nothing, as it should
-        total: Array = shares @ self.curves.reshape(-1, len(HEADS)) + self.intercept
-        if self.grams:
-            total = total + table.grams @ np.vstack([self.grams[b] for b in BLOCKS])
+        total: Array = np.repeat(self.intercept[None], len(table.n_words), axis=0)
+        if self.features:
+            shares = hat_matrix(table.values[:, [COLUMNS.index(f) for f in self.features]], self.knots)
+            # curves are centred, so a number without a share in any knot adds nothing, as it should
+            total = total + shares @ self.curves.reshape(-1, len(HEADS))
+        for block, weights in self.grams.items():
+            total = total + gram_columns(table.grams, block) @ weights
         return total
 
 
@@ -101,47 +103,59 @@ def weigh(units: Sequence[str], labels: npt.NDArray[np.int64]) -> Array:
 
 
 def fit(
-    table: Table, chosen: npt.NDArray[np.bool_], features: Sequence[str], excluded: dict[str, Sequence[str]], grams: bool = True
+    table: Table,
+    chosen: npt.NDArray[np.bool_],
+    features: Sequence[str],
+    excluded: Mapping[str, Sequence[str]],
+    blocks: Sequence[str] = tuple(BLOCKS),
 ) -> Weights:
-    """Both heads fitted on the chosen rows of a table; `excluded` names the families that a head may not see.
+    """Both heads fitted on the chosen rows of a table; `excluded` names the families or columns that a head may not see.
 
     Raises CorpusError if a head has fewer than two classes.
     """
     index = [COLUMNS.index(f) for f in features]
-    knots = find_knots(table.values[chosen][:, index])
-    n_knots = knots.shape[1]
-    shares = hat_matrix(table.values[:, index], knots)
-    usual = _usual_shares(shares[chosen], n_knots)
-    hats = (shares + _absences(table.values[:, index], n_knots) @ sp.diags(usual)) * CURVE_SCALE
-    n_curve = hats.shape[1]
-    x = sp.hstack([hats, table.grams], format="csr", dtype=np.float32) if grams else hats.tocsr()
+    n_knots = len(KNOT_QUANTILES)
+    parts = [gram_columns(table.grams, b) for b in blocks]
+    knots, usual = np.zeros((0, n_knots)), np.zeros(0)
+    if features:
+        values = table.values[:, index]
+        knots = find_knots(values[chosen])
+        shares = hat_matrix(values, knots)
+        usual = _usual_shares(shares[chosen], n_knots)
+        parts.insert(0, (shares + _absences(values, n_knots) @ sp.diags(usual)) * CURVE_SCALE)
+    x = sp.hstack(parts, format="csr", dtype=np.float32)
+    n_curve = len(usual)
     curves = np.zeros((len(features), n_knots, len(HEADS)))
-    blocks = np.zeros((len(BLOCKS) << BITS, len(HEADS)), dtype=np.float32)
+    weights = np.zeros((x.shape[1] - n_curve, len(HEADS)), dtype=np.float32)
     intercept = np.zeros(len(HEADS))
     units = table.units
     for head, labels, columns in (("origin", table.origin, [0, 1, 2]), ("ai", table.ai, [3])):
         rows = np.flatnonzero(chosen & (labels != UNKNOWN))
-        if len(np.unique(labels[rows])) < 2:
-            raise CorpusError(f"the rows for head {head!r} have fewer than two classes: add labelled texts of another")
-        seen = np.ones(x.shape[1], dtype=bool)
-        hidden = [f.partition(".")[0] in excluded.get(head, ()) or f in excluded.get(head, ()) for f in features]
-        seen[:n_curve] = ~np.repeat(hidden, n_knots)
+        present = np.unique(labels[rows])
+        if len(present) < max(2, len(columns)):
+            raise CorpusError(f"head {head!r} needs rows of all its classes, and has {len(present)}: add labelled texts")
+        hidden = [f in excluded.get(head, ()) or f.partition(".")[0] in excluded.get(head, ()) for f in features]
+        seen = np.ones(x.shape[1], dtype=np.float32)
+        seen[:n_curve] = ~np.repeat(np.array(hidden, dtype=bool), n_knots)
         classifier = LogisticRegression(C=INVERSE_PENALTY, solver="lbfgs", max_iter=80, tol=1e-3)
-        # a mask keeps every column where it is; columns of zeros get no weight
-        classifier.fit(x[rows] @ sp.diags(seen.astype(np.float32)), labels[rows], sample_weight=weigh(units[rows], labels[rows]))
+        # a column of zeros gets no weight, and every other keeps its place
+        classifier.fit(x[rows] @ sp.diags(seen), labels[rows], sample_weight=weigh(units[rows], labels[rows]))
         coefficients = classifier.coef_.T
-        if head == "origin" and len(classifier.classes_) < len(LABELS):
-            raise CorpusError("the rows for head 'origin' lack one of its three labels: add texts that have it")
         curves[:, :, columns] = (coefficients[:n_curve] * CURVE_SCALE).reshape(len(features), n_knots, len(columns))
-        if grams:
-            blocks[:, columns] = coefficients[n_curve:]
+        weights[:, columns] = coefficients[n_curve:]
         intercept[columns] = classifier.intercept_
     # Centred: a contribution is measured from the usual article, and an undefined number contributes nothing.
     middle = (usual.reshape(len(features), n_knots, 1) * curves).sum(axis=1)
     curves -= middle[:, None, :]
     intercept += middle.sum(axis=0)
-    by_block = {b: blocks[i << BITS : (i + 1) << BITS] for i, b in enumerate(BLOCKS)} if grams else {}
+    by_block = {b: weights[i << BITS : (i + 1) << BITS] for i, b in enumerate(blocks)}
     return Weights(tuple(features), knots, curves, by_block, intercept)
+
+
+def gram_columns(grams: sp.csr_matrix, block: str) -> sp.csr_matrix:
+    """The columns of one block of n-grams."""
+    i = list(BLOCKS).index(block)
+    return grams[:, i << BITS : (i + 1) << BITS]
 
 
 def fit_calibration(total: Array, n_words: Array, origin: npt.NDArray[np.int64], ai: npt.NDArray[np.int64], units: npt.NDArray[np.str_]) -> dict[str, Array]:

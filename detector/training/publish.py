@@ -1,0 +1,164 @@
+"""Publish: a corpus folder in; a model folder (weights, vocabulary, manifest, canaries, card) and its evaluation out."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detector import lexicon
+from detector import model as models
+from detector.article import Article
+from detector.errors import UsageError
+from detector.features import COLUMNS
+from detector.model import Array
+from detector.scoring import Detector
+from detector.training import account, corpus
+from detector.training.corpus import Row
+from detector.training.evaluate import HeldOut, Recipe, choose_thresholds, hold_out, training_table
+from detector.training.fit import Weights, fit, fit_calibration
+
+SEED = 20261121
+MIN_WORDS = 50
+VOCABULARY_SIZE = 3000
+CAP_TRAIN, CAP_TEST = 160, 80  # rows of one unit, label, kind and generator
+
+# What a head may not see. Page furniture decides nothing, and an AI disclosure is proof when present, never a score.
+EXCLUDED: dict[str, tuple[str, ...]] = {
+    "ai": ("residue", "disclaimers", "structure"),
+    "origin": ("disclaimers",),
+}
+
+CANARIES = {
+    "reported": (
+        "I drove out to Harrow Lane on Tuesday with two of the wardens, and what they showed me was a culvert packed to the "
+        "roof with gravel. “We told the county in March,” said Ines Dray, who has farmed the bottom field since 1988. “They "
+        "sent a man with a clipboard.” The clipboard, it turns out, is still in the parish office; the clerk let me read it. "
+        "It says: no action. By half past four the water was over my boots, and Dray had gone to move the ewes."
+    ),
+    "retold": (
+        "In a significant development, local authorities have announced a comprehensive plan to address the growing challenges "
+        "of urban flooding. The initiative underscores the importance of proactive infrastructure investment and highlights the "
+        "need for collaboration between communities and government. Experts suggest that the measures could play a crucial role "
+        "in mitigating future risks. Furthermore, officials emphasized that the project will foster resilience. As the region "
+        "continues to navigate these complexities, it remains to be seen how effective the plan will be."
+    ),
+    "assembled": (
+        "Morning briefing\n\n- The harbour board approved a second ferry berth, the Courier reports.\n- A strike at the glass "
+        "works enters its third week; talks resume on Friday (Northern Wire).\n- Two climbers were brought down from Mount Ansel "
+        "after a night in the snow, according to the rescue service.\n- The city library will open on Sundays from May. (Evening "
+        "Post)\n- Shares in the battery maker Voltane fell 8% after it cut its forecast. (Market Daily)\n"
+    ),
+}
+
+
+def train(folder: Path, output: Path, report: Path | None, jobs: int, say: Callable[[str], None]) -> HeldOut:
+    """The evaluation of a model that is trained on `folder` and written to `output`, a new folder.
+
+    Raises CorpusError for data that cannot work and UsageError if `output` exists.
+    """
+    if output.exists():
+        raise UsageError(f"{output} exists: a published model is never edited; name a new folder")
+    say("reading the corpus")
+    train_rows, test_rows, recipe = prepare(folder, jobs)
+    say(f"scoring {len(test_rows)} rows by models that never saw their dataset")
+    out = hold_out(train_rows, test_rows, recipe)
+    say(f"fitting on all {len(train_rows)} rows")
+    table, _ = training_table(train_rows, np.zeros(len(train_rows), dtype=np.int64), recipe)
+    weights = fit(table, np.ones(len(table.variants), dtype=bool), recipe.features, recipe.excluded)
+    t = out.table
+    calibration = fit_calibration(out.sums["model"], t.n_words, t.origin, t.ai, t.units)
+    write(output, weights, calibration, out, recipe, corpus.digest(folder), train_rows)
+    if report is not None:
+        report.write_text(account.evaluation(out, models.load(output).manifest), "utf-8")
+    say(f"wrote {output}")
+    return out
+
+
+def prepare(folder: Path, jobs: int) -> tuple[list[Row], list[Row], Recipe]:
+    """The rows to train on, the rows to score held out, and the recipe."""
+    rows = list(corpus.read(folder))
+    vocabulary = common_words(rows, VOCABULARY_SIZE)
+    known = [r for r in rows if r.origin is not None or r.ai is not None]
+    recipe = Recipe(COLUMNS, EXCLUDED, vocabulary, SEED, jobs)
+    people = [r for r in known if not r.ai]
+    machines = [r for r in known if r.ai]
+    train_rows = corpus.sample(machines, CAP_TRAIN, SEED) + corpus.sample(people, 4 * CAP_TRAIN, SEED)
+    test_rows = corpus.sample(machines, CAP_TEST, SEED + 1) + corpus.sample(people, 4 * CAP_TEST, SEED + 1)
+    return train_rows, test_rows, recipe
+
+
+def common_words(rows: Sequence[Row], n: int) -> tuple[str, ...]:
+    """The `n` words with the highest mean share of texts over units, commonest first: no unit's topic gets in alone."""
+    rng = np.random.default_rng(SEED)
+    by_unit: dict[str, list[Row]] = {}
+    for r in rows:
+        by_unit.setdefault(r.unit, []).append(r)
+    share: dict[str, float] = {}
+    for _, unit in sorted(by_unit.items()):
+        chosen = unit if len(unit) <= 100 else [unit[i] for i in rng.choice(len(unit), 100, replace=False)]
+        for r in chosen:
+            for word in set(Article(r.text[:20_000]).words):
+                if word[0].isalpha() or word[0] == "'" or word == "n't":
+                    share[word] = share.get(word, 0.0) + 1 / len(chosen)
+    return tuple(sorted(share, key=lambda w: (-share[w], w))[:n])
+
+
+def write(
+    output: Path,
+    weights: Weights,
+    calibration: dict[str, Array],
+    out: HeldOut,
+    recipe: Recipe,
+    corpus_digest: str,
+    rows: Sequence[Row],
+) -> None:
+    """A model folder, complete and loadable; its canaries are what it itself gives."""
+    output.mkdir(parents=True)
+    np.savez_compressed(
+        output / "weights.npz",
+        knots=weights.knots,
+        curves=weights.curves.astype(np.float32),
+        intercept=weights.intercept,
+        **{f"grams_{b}": w.astype(np.float16) for b, w in weights.grams.items()},
+        **{f"calibration_{head}": a for head, a in calibration.items()},
+    )
+    (output / "vocabulary.txt").write_text("\n".join(recipe.vocabulary) + "\n", "utf-8")
+    thresholds = choose_thresholds(out)
+    manifest: dict[str, Any] = {
+        "format": models.FORMAT,
+        "name": output.name,
+        "features": list(weights.features),
+        "blocks": list(weights.grams),
+        "min_words": MIN_WORDS,
+        "thresholds": thresholds,
+        "ai_thresholds": account.ai_thresholds(out),
+        "corpus": corpus_digest,
+        "lexicons": lexicon.digest(),
+        "seed": recipe.seed,
+        "rows": len(rows),
+        "units": len({r.unit for r in rows}),
+        "libraries": {name: version(name) for name in ("numpy", "scikit-learn", "textstat")} | {"python": platform.python_version()},
+        "metrics": account.headline(out, thresholds),
+        "canaries": [],
+    }
+    (output / "CARD.md").write_text(account.card(manifest, out, rows), "utf-8")
+    _seal(output, manifest)
+    detector = Detector(models.load(output))
+    for name, text in CANARIES.items():
+        verdict = detector.score(text)
+        promised = {**(verdict.probabilities or {}), "ai": verdict.ai_probability}
+        manifest["canaries"].append({"name": name, "text": text, "probabilities": promised})
+    _seal(output, manifest)
+    Detector.load(output)
+
+
+def _seal(output: Path, manifest: dict[str, Any]) -> None:
+    manifest["files"] = {name: models.digest(output / name) for name in models.FILES}
+    manifest["digest"] = models.manifest_digest(manifest)
+    (output / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
