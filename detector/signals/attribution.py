@@ -1,0 +1,247 @@
+"""Attribution: who is said to know: quoted people, the writer who was there, other outlets, or nobody in particular.
+
+Source: Bell, The Language of News Media (1991) on attribution and news copy; Thompson & Ye (1991) on reporting verbs;
+Wikipedia's manual of style on unsupported attributions. First-hand reporting names and quotes people; an aggregated
+story credits outlets ("per the Guardian"); a rewrite keeps the claims and drops who made them ("reports suggest").
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator
+
+from detector.article import Article
+from detector.lexicon import Match
+from detector.signals.reading import Feature, Reading, Span
+
+_PER_1K = "per 1000 words"
+FEATURES = (
+    Feature("quoted_share", "share of characters, 0..1", "high: people speak for themselves"),
+    Feature("quotations_per_1k_words", _PER_1K, "high: many quotations of four words or more"),
+    Feature("quoted_phrases_per_1k_words", _PER_1K, "high: quotes single words, as summaries of others' reports do"),
+    Feature("attributed_quotation_share", "share of quotations, 0..1", "high: a verb of saying stands by each"),
+    Feature("named_sayings_per_1k_words", _PER_1K, "high: named people say things"),
+    Feature("speakers_log", "log(1 + number)", "high: many named speakers"),
+    Feature("plain_said_per_1k_words", _PER_1K, "high: 'said', as reporters write"),
+    Feature("dressed_said_per_1k_words", _PER_1K, "high: 'emphasized', 'noted', as machine text writes"),
+    Feature("dressed_said_share", "share of verbs of saying, 0..1", "high: the verbs of saying comment"),
+    Feature("first_hand_per_1k_words", _PER_1K, "high: the writer was there or asked"),
+    Feature("personal_life_per_1k_words", _PER_1K, "high: the writer's own family, friends and work"),
+    Feature("first_person_singular_per_1k_words", _PER_1K, "high: I, me, my outside quotations"),
+    Feature("first_person_plural_per_1k_words", _PER_1K, "high: we, our outside quotations"),
+    Feature("according_to_per_1k_words", _PER_1K, "high: says where claims come from"),
+    Feature("vague_sources_per_1k_words", _PER_1K, "high: credits nobody who can be named"),
+    Feature("unnamed_officials_per_1k_words", _PER_1K, "high: credits officials without a name"),
+    Feature("agency_credits_per_1k_words", _PER_1K, "high: newsroom credits and datelines stand in the text"),
+    Feature("outlet_mentions_per_1k_words", _PER_1K, "high: names news outlets"),
+    Feature("outlet_credits_per_1k_words", _PER_1K, "high: takes its claims from news outlets"),
+    Feature("outlets_log", "log(1 + number)", "high: names many different outlets"),
+    Feature("credited_outlets_log", "log(1 + number)", "high: takes its claims from many different outlets"),
+)
+
+_SHOWN = ("vague", "officials", "agency", "first_hand")
+_OUTLET_NOTE = "credits another outlet"
+
+
+def measure(article: Article) -> Reading:
+    """Rates of quotation, of first-hand and vague sourcing, and of outlets credited; spans are those sources."""
+    n = article.n_words
+    if not n:
+        return Reading({f.name: math.nan for f in FEATURES})
+    per_1k = 1000 / n
+    folded = article.folded
+    quoted = [m.span() for m in _QUOTED.finditer(folded)] if '"' in folded else []
+    speeches = [q for q in quoted if folded.count(" ", *q) >= 3]
+    matches = article.matches["attribution"]
+    kinds = Counter(m.entry.name for m in matches)
+    own = [m for m in matches if m.entry.name in ("first_hand", "personal") and not _within(quoted, m.start)]
+    first_hand = [m for m in own if m.entry.name == "first_hand"]
+    verbs = [m for m in matches if m.entry.name in ("plain_verb", "dressed_verb")]
+    speakers = Counter(filter(None, (_speaker(folded, m) for m in verbs)))
+    singular, plural = _first_person(article.lowered, quoted)
+    datelines, credits, mentions = _outlets(article)
+    outlets = {name for _, _, name in credits}
+    n_verbs = kinds["plain_verb"] + kinds["dressed_verb"]
+    case = article.has_case
+    values = {
+        "quoted_share": sum(e - s for s, e in quoted) / len(folded),
+        "quotations_per_1k_words": len(speeches) * per_1k,
+        "quoted_phrases_per_1k_words": (len(quoted) - len(speeches)) * per_1k,
+        "attributed_quotation_share": _attributed_share(speeches, [m.start for m in matches]),
+        "named_sayings_per_1k_words": speakers.total() * per_1k if case else math.nan,
+        "speakers_log": math.log1p(len(speakers)) if case else math.nan,
+        "plain_said_per_1k_words": kinds["plain_verb"] * per_1k,
+        "dressed_said_per_1k_words": kinds["dressed_verb"] * per_1k,
+        "dressed_said_share": kinds["dressed_verb"] / n_verbs if n_verbs else math.nan,
+        "first_hand_per_1k_words": len(first_hand) * per_1k,
+        "personal_life_per_1k_words": (len(own) - len(first_hand)) * per_1k,
+        "first_person_singular_per_1k_words": singular * per_1k,
+        "first_person_plural_per_1k_words": plural * per_1k,
+        "according_to_per_1k_words": kinds["according"] * per_1k,
+        "vague_sources_per_1k_words": kinds["vague"] * per_1k,
+        "unnamed_officials_per_1k_words": kinds["officials"] * per_1k,
+        "agency_credits_per_1k_words": (kinds["agency"] + len(datelines)) * per_1k,
+        "outlet_mentions_per_1k_words": (len(credits) + len(mentions)) * per_1k,
+        "outlet_credits_per_1k_words": len(credits) * per_1k,
+        "outlets_log": math.log1p(len(outlets | {name for _, _, name in mentions})),
+        "credited_outlets_log": math.log1p(len(outlets)),
+    }
+    spans = [Span(m.start, m.end, m.entry.note) for m in matches if m.entry.name in _SHOWN[:3]]
+    spans += [Span(m.start, m.end, m.entry.note) for m in first_hand]
+    spans += [Span(start, end, _OUTLET_NOTE) for start, end, _ in credits]
+    return Reading(values, sorted(spans))
+
+
+# A quotation opens where no word ends, and closes at its mark or, running on in the next paragraph, with its line.
+_QUOTED = re.compile(r'(?<![\w.,!?;])"[^"\n]{2,1500}(?:"|$)', re.M)
+
+
+def _within(ranges: list[tuple[int, int]], at: int) -> bool:
+    i = bisect_right(ranges, (at, math.inf)) - 1
+    return i >= 0 and at < ranges[i][1]
+
+
+_NEAR = 60  # characters between a quotation and the verb that attributes it
+
+
+def _attributed_share(speeches: list[tuple[int, int]], sayings: list[int]) -> float:
+    if not speeches:
+        return math.nan
+
+    def near(start: int, end: int) -> bool:
+        after, before = bisect_left(sayings, end), bisect_left(sayings, start - _NEAR)
+        return (after < len(sayings) and sayings[after] < end + _NEAR) or (
+            before < len(sayings) and sayings[before] < start
+        )
+
+    return sum(near(*s) for s in speeches) / len(speeches)
+
+
+_PRONOUNS = frozenset("I He She They It We You Who That This Which The And But One Some Many Others".split())
+
+
+def _speaker(folded: str, verb: Match) -> str | None:
+    """The capitalised word beside a verb of saying."""
+    before = folded[max(0, verb.start - 24) : verb.start].rpartition("\n")[2].split()
+    if before and before[-1][0].isupper() and before[-1] not in _PRONOUNS:
+        return before[-1]
+    after = folded[verb.end + 1 : verb.end + 24].partition("\n")[0].split()
+    if after and after[0][0].isupper() and after[0] not in _PRONOUNS and not folded.startswith(('.', '\n'), verb.end):
+        return after[0].strip(".,;:\"'")
+    return None
+
+
+_SINGULAR = (" i ", " i'", " my ", " me ", " me.", " me,", " myself", " mine ")
+_PLURAL = (" we ", " we'", " our ", " ours", " ourselves")
+
+
+def _first_person(lowered: str, quoted: list[tuple[int, int]]) -> tuple[int, int]:
+    pieces, at = [" "], 0
+    for start, end in quoted:
+        pieces.append(lowered[at:start])
+        at = end
+    pieces += [lowered[at:], " "]
+    own = " ".join(pieces).replace("\n", " ")
+    return sum(map(own.count, _SINGULAR)), sum(map(own.count, _PLURAL))
+
+
+Credit = tuple[int, int, str]
+
+_BEFORE = ("per ", "via ", "according to ", "told ", "tells ", "reports ", "reported ", "h/t ", "source: ", "sources: ",
+           "reported by ", "published by ", "published in ", "reporting by ", "report by ", "report from ", "interview with ",
+           "citing ", "cited by ", "credit: ", "courtesy of ", "originally in ", "courtesy ")  # fmt: skip
+_STRICT_BEFORE = ("per ", "via ", "h/t ", "source: ", "according to ")
+_AFTER = (" reports", " reported", " report ", " says", " said", " writes", " wrote", " notes", " noted", " quotes", " quoted",
+          " cites", " cited", " has learned", " adds", " added", " points out", " explains", " claims", " found that", " first reported",
+          " revealed", " confirmed", "'s report", " story ", " article ", " spoke ")  # fmt: skip
+_STRICT_AFTER = (" reports", " reported", " first reported")
+_ENDS = ("", "\n")
+_UNLISTED = re.compile(r"(?:the )?([A-Z][\w.&'-]+(?: [A-Z][\w.&'-]+){0,3})(?=[.,;:)\]](?:\s|$)|\n|$)")
+_NO_OUTLET = frozenset("article section rule chapter week month year day game capita person unit season title part".split())
+_PARENTHESIS = re.compile(r"\(([^()\n]{2,60})\)")
+_TITLE = re.compile(r"[A-Z][\w.&'-]*(?:(?: (?:of|the|and|via|for|on|&|in)|,| /)* [A-Z][\w.&'-]*){0,5}$")
+
+
+def _outlets(article: Article) -> tuple[list[Credit], list[Credit], list[Credit]]:
+    """Datelines, credits and plain mentions of outlets: where, and the outlet's name."""
+    folded, low, case = article.folded, article.lowered, article.has_case
+    datelines: list[Credit] = []
+    credits: list[Credit] = []
+    mentions: list[Credit] = []
+    for m in article.matches["outlets"]:
+        start, end = m.start, m.end
+        kind = m.entry.name
+        if case and not folded[start].isupper() and not low.startswith(("the ", "of the "), start):
+            continue
+        if kind == "generic":
+            start = _outlet_start(folded, low, start, case)
+            if start < 0:
+                continue
+        name = low[start:end].removeprefix("the ")
+        before = low[max(0, start - 16) : start].removesuffix("the ")
+        after = low[end : end + 16]
+        found = (start, end, name)
+        if before.endswith("(") and after.startswith((") —", ")—", ") -")):
+            datelines.append(found)
+        elif kind == "named" or case:
+            if _credited(before, after):
+                credits.append(found)
+            elif kind == "named":
+                mentions.append(found)
+        elif before.endswith(_STRICT_BEFORE) or after.startswith(_STRICT_AFTER):
+            credits.append(found)
+    if case:
+        known = {start for start, _, _ in (*datelines, *credits, *mentions)}
+        credits += [c for c in (*_after_per(folded, low), *_parenthetical(folded)) if known.isdisjoint(range(*c[:2]))]
+    return datelines, sorted(credits), mentions
+
+
+def _credited(before: str, after: str) -> bool:
+    if before.endswith(_BEFORE) or after.startswith(_AFTER):
+        return True
+    if before.endswith(("(", "[")) and after.startswith((")", "]", ",", "/", " via", ";", " —")):
+        return True
+    # the last thing on a line, after a mark: "Headline — Reuters"
+    return before.endswith(("— ", "| ", "- ", "• ", "· ")) and after[:1] in _ENDS
+
+
+def _outlet_start(folded: str, low: str, at: int, case: bool) -> int:
+    """Where the name that ends in a generic word ("Times") begins; -1 where there is none."""
+    before = folded[max(0, at - 40) : at].rpartition("\n")[2].split(" ")[:-1]
+    if not before or (case and not (before[-1] and before[-1][0].isupper())):
+        return -1
+    if before[-1].lower() in _NOT_A_PLACE or not before[-1][0].isalpha():
+        return -1
+    start = at - len(before[-1]) - 1
+    if len(before) > 1 and case and before[-2][:1].isupper() and before[-2].lower() not in _NOT_A_PLACE:
+        start -= len(before[-2]) + 1
+    return start
+
+
+_NOT_A_PLACE = frozenset(
+    "the in a an this that at on of and or for by with to from as good bad breaking fake latest more read top our your my his her their new old "
+    "hard big great local world national other some all any no other same last next first these those many several per via".split()
+)
+
+
+def _after_per(folded: str, low: str) -> Iterator[Credit]:
+    """Names that no list has, after "per" or "via"."""
+    for needle in (" per ", " via ", "\nvia ", "\nper "):
+        at = low.find(needle)
+        while at >= 0:
+            m = _UNLISTED.match(folded, at + len(needle))
+            if m and m[1].partition(" ")[0].lower() not in _NO_OUTLET:
+                yield m.start(1), m.end(1), m[1].lower()
+            at = low.find(needle, at + 1)
+
+
+def _parenthetical(folded: str) -> Iterator[Credit]:
+    """Names in parentheses after a sentence's end: "... on Friday. (The Courant)"."""
+    for m in _PARENTHESIS.finditer(folded):
+        start, end = m.span()
+        if folded[start - 2 : start] in (". ", '" ', "! ", "? ") and folded[end : end + 1] in ("", "\n", " "):
+            if _TITLE.match(m[1]) and not m[1].isdigit():
+                yield start + 1, end - 1, m[1].lower()
