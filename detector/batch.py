@@ -227,12 +227,13 @@ def _parse(line: bytes | None) -> dict[str, Any]:
     if not line.strip():
         raise InputError("blank: remove it, or put a record there", "malformed_json")
     try:
-        record = json.loads(line.decode("utf-8"))
+        record = json.loads(line.decode("utf-8").rstrip("\r\n"))
     except UnicodeDecodeError as e:
         raise InputError(f"not UTF-8 at byte {e.start + 1}: convert the file to UTF-8", "malformed_json") from None
     except json.JSONDecodeError as e:
         # The parser's sentence names a place and no text.
-        raise InputError(f"not JSON at column {e.colno} ({e.msg}): write one object a line", "malformed_json") from None
+        what = e.msg.removesuffix(" at")
+        raise InputError(f"not JSON at column {e.colno} ({what}): write one object a line", "malformed_json") from None
     except (ValueError, RecursionError):
         raise InputError("JSON with a number too long or a nesting too deep: simplify it", "malformed_json") from None
     if not isinstance(record, dict):

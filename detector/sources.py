@@ -166,7 +166,7 @@ _FORMATS = {
     b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"BZh": "compressed with bzip2",
 }
-_HTML = re.compile(rb"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!doctype html|<html)", re.I)
+_HTML = re.compile(r"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!doctype html|<html)", re.I)
 
 # The longer marks first: UTF-32's little-endian mark starts with UTF-16's.
 _MARKS = (
@@ -192,9 +192,9 @@ def decode(data: bytes) -> tuple[str, str | None]:
     for start, name in _FORMATS.items():
         if data.startswith(start):
             raise InputError(f"it is {name}, not plain text: extract its text first", "not_text")
-    if _HTML.match(data):
-        raise InputError("it is an HTML page, not plain text: extract its text first", "not_text")
     text, remark = _decode(data)
+    if _HTML.match(text):
+        raise InputError("it is an HTML page, not plain text: extract its text first", "not_text")
     sample = text[:65_536]
     if sample and len(_CONTROL.findall(sample)) > _MAX_CONTROL_SHARE * len(sample):
         raise InputError("it is binary data, not text: extract its text first", "not_text")

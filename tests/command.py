@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from detector import cli
+from detector.scoring import Detector
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Result:
     def rows(self) -> list[dict[str, Any]]:
         """The rows of `--format jsonl` or of a batch."""
         return [json.loads(line) for line in self.stdout.split(b"\n") if line]
+
+
+loaded = functools.cache(Detector.load)
 
 
 def run(*arguments: object, stdin: bytes = b"") -> Result:
