@@ -15,6 +15,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from detector import __version__, batch, report, sources
+from detector.article import Article
 from detector.errors import InputError, ModelError, UsageError
 from detector.scoring import Detector
 from detector.sources import STDIN, Failure
@@ -228,7 +229,8 @@ def explain(
 ) -> int:
     """Explain one article in full.
 
-    Its probabilities, what moved them, and every span quoted in its context. Colours tell the families of evidence apart; without a terminal, or with NO_COLOR set, brackets mark the spans.
+    Its probabilities, what moved them, and every span quoted in its context. Colours tell the families of
+    evidence apart; without a terminal, or with NO_COLOR set, brackets mark the spans.
 
     \b
     Examples:
@@ -240,9 +242,10 @@ def explain(
     judge = Detector.load(model)
     given = sources.read(path, stdin(), note)
     outcome = batch.score_one(judge, given)
-    if isinstance(given, Failure) or isinstance(outcome, Failure):
-        note(path, outcome.message if isinstance(outcome, Failure) else "")
+    if isinstance(outcome, Failure):
+        note(outcome.id, outcome.message)
         return Code.FAILED
+    assert isinstance(given, Article), "only an article has a verdict"
     put(report.explain(given, outcome, n, report.Ink(colour())))
     return Code.SCORED
 
@@ -266,7 +269,8 @@ def run_batch(
 ) -> int:
     """Score many records, JSONL in and JSONL out.
 
-    Exactly one row for each line, in the same order, the same bytes with any number of jobs. A line that cannot be scored becomes an error row. OUT appears when all is done, or not at all.
+    Exactly one row for each line, in the same order, the same bytes with any number of jobs. A line that cannot
+    be scored becomes an error row. OUT appears when all is done, or not at all.
 
     \b
     Examples:
