@@ -20,10 +20,13 @@ test:
 	$(PYTHON) -m pytest
 
 seeds:
-	$(PYTHON) -c 'from detector.cli import main; main()' score seeds/*.txt
+	$(PYTHON) -m detector.cli score seeds/*.txt
 
+# Fits and evaluates in one run; MODEL is a new folder, for a published one is never edited.
+MODEL ?= models/next
 train:
-	$(PYTHON) -m detector.training fit
+	$(PYTHON) -m detector.cli train ../shared/data --output $(MODEL) --report docs/evaluation.md
 
+# The same without keeping the model.
 evaluate:
-	$(PYTHON) -m detector.training evaluate
+	$(PYTHON) -m detector.cli train ../shared/data --output "$$(mktemp -d)/model" --report docs/evaluation.md

@@ -26,7 +26,8 @@ BELOW = {
 BELOW["scoring"] = set(BELOW) - {"sources"}
 # batch and report are one layer: report shows a batch's tally, batch writes what report makes of a verdict.
 BELOW["report"] = BELOW["batch"] = set(BELOW) | {"report", "batch"}
-BELOW["training"] = BELOW["cli"] = set(BELOW)
+BELOW["training"] = set(BELOW)
+BELOW["cli"] = set(BELOW)
 
 ONLY_HOME = {
     "textstat": "signals/readability.py",

@@ -73,6 +73,25 @@ def test_evidence_touches_the_quotation(name: str, family: str, quotation: str, 
     assert any(start < end_q and start_q < end for start, end in spans for start_q, end_q in places)
 
 
+@pytest.mark.parametrize(
+    ("name", "passage"),
+    [
+        ("pool-roof-scraped.txt", "Retired surveyor Gus Threlfall"),
+        ("pool-roof-scraped.txt", "Nobody was in the water when the roof fell"),
+        ("pool-roof-scraped.txt", "Outside I spoke to Marta Vries"),
+        ("pool-roof-scraped.txt", "The inquiry goes on on Monday"),
+        ("bridge-brief.txt", "No timetable was given"),
+        ("bridge-subheads.txt", "A gathering for residents"),
+        ("signal-box.txt", "Tell the signalman's daughter"),
+    ],
+)
+def test_residue_spares_the_article(name: str, passage: str, verdicts: dict[str, Verdict]) -> None:
+    at = read(name).index(passage)
+    assert not [
+        e for e in verdicts[name].evidence if e.signal == "residue" and e.start < at + len(passage) and at < e.end
+    ]
+
+
 def test_a_reported_disclosure_is_no_evidence(verdicts: dict[str, Verdict]) -> None:
     found = {e.signal for e in verdicts["thirty-one-columns.txt"].evidence if "AI" in e.text}
     assert "disclaimers" not in found
