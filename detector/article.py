@@ -10,10 +10,11 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import compress, pairwise
+from itertools import compress, count, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,6 +119,22 @@ class Article:
     @property
     def n_words(self) -> int:
         return len(self.words)
+
+    @cached_property
+    def _numbered(self) -> tuple[tuple[str, ...], Indices]:
+        numbers: defaultdict[str, int] = defaultdict(count().__next__)
+        words = np.fromiter(map(numbers.__getitem__, self.words), dtype=np.int64, count=self.n_words)
+        return tuple(numbers), words
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The distinct words, in the order in which they come."""
+        return self._numbered[0]
+
+    @property
+    def word_numbers(self) -> Indices:
+        """For each word its place in `vocabulary`."""
+        return self._numbered[1]
 
     @cached_property
     def _sentence_bounds(self) -> Indices:

@@ -40,7 +40,8 @@ def identify(article: Article) -> str:
     """The language's ISO 639 code; `mul` for several, `und` if it cannot be told (no words, or very few)."""
     if not article.n_words:
         return UNKNOWN
-    words = np.fromiter(map(_MARKERS.__contains__, article.words), dtype=np.int64, count=article.n_words)
+    markers = np.fromiter(map(_MARKERS.__contains__, article.vocabulary), dtype=np.int64)
+    words = markers[article.word_numbers]
     # Parts are whole sentences, about as many as a paragraph has, and no paragraph shares its part.
     starts = np.array(article.sentences)[:, 0]
     lines = np.array(article.lines)

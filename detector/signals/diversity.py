@@ -1,0 +1,124 @@
+"""Diversity: how rich the vocabulary is, how often words, phrases and sentence openings return, and where.
+
+Sources: Yule, The Statistical Study of Literary Vocabulary (1944) for K; Covington and McFall 2010 for moving-average
+type-token ratios; Simpson 1949 for the openings; Katz 1996 for words that cluster where their topic is. All are made
+so that a longer text of the same kind scores the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.article import Article
+from detector.signals.reading import Feature, Reading
+
+FEATURES = (
+    Feature("mattr_50", "distinct words in 50, 0..1", "high: says little twice at short range"),
+    Feature("mattr_100", "distinct words in 100, 0..1", "high: says little twice"),
+    Feature("yules_k", "Yule's K, 50..250 for most prose", "high: repeats its words"),
+    Feature("hapax_share", "share of distinct words, 0..1", "high: most words come once; falls with length"),
+    Feature("repeated_trigram_share", "share of three-word sequences, 0..1", "high: phrases return within 300 words"),
+    Feature("opening_word_repetition", "chance that two sentences open alike, 0..1", "high: sentences start the same"),
+    Feature("opening_pair_repetition", "chance that two sentences open alike, 0..1", "high: fixed two-word openings"),
+    Feature("adjacent_opening_share", "share of sentences, 0..1", "high: opens like the sentence before it (anaphora)"),
+    Feature("function_word_share", "share of words, 0..1", "low: headlines, lists and noun-heavy prose"),
+    Feature("recurring_word_spread_ratio", "ratio to chance", "low: words stay in their part, as several stories do"),
+)
+
+_FUNCTION_WORDS = frozenset(
+    (
+        "a about above across after against all along although am among an and another any anybody anyone anything "
+        "are around as at be because been before behind being below between both but by ca can could despite did do "
+        "does doing done down during each either else ever every everybody everyone everything except few for from "
+        "had has have having he her here hers herself him himself his how however i if in inside into is it its "
+        "itself just less lest like many may me might mine more most much must my myself near neither n't never no "
+        "nobody none nor not nothing now of off often on once one only onto or other others our ours ourselves out "
+        "over own per quite rather same several shall she should since so some somebody someone something such than "
+        "that the their theirs them themselves then there therefore these they this those though through throughout "
+        "thus till to together too toward towards under unless until up upon us very was we were what whatever when "
+        "where whereas whether which while who whoever whom whose why will with within without wo would yet you your "
+        "yours yourself"
+    ).split()
+)
+_NEAR = 300  # words within which a phrase counts as repeated, so that long texts do not repeat more
+
+Integers = npt.NDArray[np.int64]
+
+
+def measure(article: Article) -> Reading:
+    """The measures; all NaN without words, and each where there are too few."""
+    values = dict.fromkeys((feature.name for feature in FEATURES), math.nan)
+    n = article.n_words
+    if not n:
+        return Reading(values)
+    vocabulary, ids = article.vocabulary, article.word_numbers
+    frequencies = np.bincount(ids)
+    order = np.argsort(ids, kind="stable")
+    before = np.full(n, -1)  # where each word stood last
+    again = np.flatnonzero(ids[order[1:]] == ids[order[:-1]])
+    before[order[again + 1]] = order[again]
+    functional = np.fromiter(map(_FUNCTION_WORDS.__contains__, vocabulary), dtype=bool, count=len(vocabulary))
+
+    values["mattr_50"] = _moving_ratio(before, 50)
+    values["mattr_100"] = _moving_ratio(before, 100)
+    if n > 1:
+        values["yules_k"] = 10_000 * (int(frequencies @ frequencies) - n) / (n * n)
+    values["hapax_share"] = int(np.count_nonzero(frequencies == 1)) / len(frequencies)
+    values["function_word_share"] = int(frequencies[functional].sum()) / n
+    if n > 2:
+        values["repeated_trigram_share"] = _repeated_share(ids)
+    ends = np.cumsum(frequencies)
+    spans = order[ends - 1] - order[ends - frequencies]
+    values["recurring_word_spread_ratio"] = _spread(spans[~functional], frequencies[~functional], n)
+
+    counts = article.sentence_words
+    opening = (np.cumsum(counts) - counts)[counts > 1]
+    if len(opening) > 1:
+        first = ids[opening]
+        values["opening_word_repetition"] = _repetition(first)
+        values["opening_pair_repetition"] = _repetition(first * len(vocabulary) + ids[opening + 1])
+        values["adjacent_opening_share"] = int(np.count_nonzero(first[1:] == first[:-1])) / (len(first) - 1)
+    return Reading(values)
+
+
+def _moving_ratio(before: Integers, window: int) -> float:
+    """The mean share of distinct words over all windows of so many words."""
+    n = len(before)
+    if n < window:
+        return math.nan
+    # A word is new to the windows that start after it stood last, and hold it.
+    at = np.arange(n)
+    from_ = np.maximum(before, at - window) + 1
+    to = np.minimum(at, n - window)
+    np.maximum(from_, 0, out=from_)
+    new = int(np.maximum(to - from_ + 1, 0).sum())
+    return new / (window * (n - window + 1))
+
+
+def _repeated_share(ids: Integers) -> float:
+    """The share of three-word sequences that stood less than _NEAR words before."""
+    n = len(ids) - 2
+    # 42 bits of hash for the sequence and 21 for the place, so that one sort brings equal sequences together in order.
+    mixed = ids[:-2] * 0x9E3779B1 + ids[1:-1] * 0x85EBCA77 + ids[2:] * 0xC2B2AE3D
+    keys = np.sort((mixed & (1 << 42) - 1) << 21 | np.arange(n))
+    gaps = np.diff(keys)  # below 1 << 21 only if the sequence is the same
+    return int(np.count_nonzero(gaps < _NEAR)) / n
+
+
+def _spread(spans: Integers, frequencies: Integers, n: int) -> float:
+    """How far words reach that come back, from first to last, over how far they would if scattered by chance."""
+    frequent = frequencies > 1
+    if not frequent.any():
+        return math.nan
+    f = frequencies[frequent]
+    return float(spans[frequent].sum()) / (n * float(((f - 1) / (f + 1)).sum()))
+
+
+def _repetition(kinds: Integers) -> float:
+    """The chance that two of them, drawn at random, are the same."""
+    n = len(kinds)
+    return sum([same * (same - 1) for same in Counter(kinds.tolist()).values()]) / (n * (n - 1))
