@@ -8,10 +8,11 @@ folded away (curly quotes, zero-width characters, homoglyphs, hard wraps, HTML e
 from __future__ import annotations
 
 import html
+import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import compress, count, pairwise
@@ -120,26 +121,43 @@ class Article:
     def n_words(self) -> int:
         return len(self.words)
 
+    @property
+    def n_numbers(self) -> int:
+        """How many words are figures."""
+        return self._tokens.n_numbers
+
     @cached_property
-    def _numbered(self) -> tuple[tuple[str, ...], Indices]:
+    def _numbered(self) -> tuple[dict[str, int], Indices]:
         numbers: defaultdict[str, int] = defaultdict(count().__next__)
         words = np.fromiter(map(numbers.__getitem__, self.words), dtype=np.int64, count=self.n_words)
-        return tuple(numbers), words
+        numbers.default_factory = None
+        return numbers, words
 
     @property
-    def vocabulary(self) -> tuple[str, ...]:
-        """The distinct words, in the order in which they come."""
+    def vocabulary(self) -> Mapping[str, int]:
+        """The distinct words, numbered in the order in which they come."""
         return self._numbered[0]
 
     @property
     def word_numbers(self) -> Indices:
-        """For each word its place in `vocabulary`."""
+        """The number in `vocabulary` of each word."""
         return self._numbered[1]
+
+    def among(self, words: Set[str]) -> npt.NDArray[np.bool_]:
+        """For each number in `vocabulary` whether it is one of these words; index that by `word_numbers`."""
+        numbers = self._numbered[0]
+        found = np.zeros(len(numbers), dtype=bool)
+        found[[numbers[word] for word in words & numbers.keys()]] = True
+        return found
+
+    @cached_property
+    def sentence_starts(self) -> Indices:
+        """Where each sentence starts."""
+        return np.array([s[0] for s in self.sentences], dtype=np.int64)
 
     @cached_property
     def _sentence_bounds(self) -> Indices:
-        starts = [s.start for s in self.sentences]
-        return np.append(np.searchsorted(self._tokens.starts, starts), len(self._tokens.tokens))
+        return np.append(np.searchsorted(self._tokens.starts, self.sentence_starts), len(self._tokens.tokens))
 
     @cached_property
     def sentence_tokens(self) -> tuple[tuple[str, ...], ...]:
@@ -158,16 +176,26 @@ class Article:
         return lexicon.scan(self.lowered)
 
     @cached_property
-    def has_case(self) -> bool:
-        """Whether capitals carry information here: false for lower-cased, sentence-cased or ALL-CAPS text."""
+    def _inner_words(self) -> tuple[int, int]:
+        """How many words stand inside sentences, after a lower-case letter or a comma; and how many are capitalised."""
         codes, kinds = self._folding.codes, self._folding.kinds
         if len(codes) < 4:
-            return False
-        # Words inside a sentence: those after a lower-case letter or a comma, and a space.
+            return 0, 0
         inner = (codes[1:-2] == _SPACE) & ((kinds[:-3] & (_LOWER | _COMMA)) != 0) & ((kinds[2:-1] & _LETTER) != 0)
-        n = np.count_nonzero(inner)
-        capitals = np.count_nonzero(inner & ((kinds[2:-1] & _UPPER) != 0) & ((kinds[3:] & _LOWER) != 0))
-        return bool(capitals >= 3 and 0.015 * n <= capitals <= 0.7 * n)
+        capitalised = inner & ((kinds[2:-1] & _UPPER) != 0) & ((kinds[3:] & _LOWER) != 0)
+        return int(np.count_nonzero(inner)), int(np.count_nonzero(capitalised))
+
+    @property
+    def has_case(self) -> bool:
+        """Whether capitals carry information here: false for lower-cased, sentence-cased or ALL-CAPS text."""
+        n, capitalised = self._inner_words
+        return capitalised >= 3 and 0.015 * n <= capitalised <= 0.7 * n
+
+    @property
+    def name_share(self) -> float:
+        """The share of words inside sentences that are capitalised; NaN where case carries no information."""
+        n, capitalised = self._inner_words
+        return capitalised / n if self.has_case else math.nan
 
 
 # ---- characters: what each is, in one table look-up
@@ -364,6 +392,7 @@ class _Tokens(NamedTuple):
     tokens: tuple[str, ...]
     starts: Indices
     is_word: npt.NDArray[np.bool_]
+    n_numbers: int
 
 
 _URL = re.compile(r"(?<![^\W_])(?:https?://|www\.)[^\s<>\"]+")
@@ -401,7 +430,8 @@ def _cut(lowered: str, kinds: npt.NDArray[np.uint8]) -> _Tokens:
     spaced = np.full(places[-1] + 1, _SPACE, dtype=np.uint32)
     spaced[places] = np.where(tokens != 0, codes, np.uint32(_SPACE))
     at = np.flatnonzero(starts)
-    return _Tokens(tuple(_decode(spaced).split()), at - 2, tokens[at] != _MARK)
+    first = tokens[at]
+    return _Tokens(tuple(_decode(spaced).split()), at - 2, first != _MARK, int(np.count_nonzero(first == _DIGIT)))
 
 
 # ---- sentences

@@ -40,10 +40,9 @@ def identify(article: Article) -> str:
     """The language's ISO 639 code; `mul` for several, `und` if it cannot be told (no words, or very few)."""
     if not article.n_words:
         return UNKNOWN
-    markers = np.fromiter(map(_MARKERS.__contains__, article.vocabulary), dtype=np.int64)
-    words = markers[article.word_numbers]
+    is_marker = article.among(_MARKERS)[article.word_numbers]
     # Parts are whole sentences, about as many as a paragraph has, and no paragraph shares its part.
-    starts = np.array(article.sentences)[:, 0]
+    starts = article.sentence_starts
     lines = np.array(article.lines)
     long = lines[:, 1] - lines[:, 0] >= _PART_CHARS // 2
     long[1:] |= long[:-1].copy()
@@ -51,7 +50,7 @@ def identify(article: Article) -> str:
     at_line[np.searchsorted(starts, lines[long, 0])] = True
     first = np.flatnonzero(at_line | (np.diff(starts // _PART_CHARS, prepend=-1) != 0))
     n_words = np.add.reduceat(article.sentence_words, first)
-    n_markers = np.diff(np.concatenate(([0], np.cumsum(words)))[np.cumsum(n_words)], prepend=0)
+    n_markers = np.diff(np.concatenate(([0], np.cumsum(is_marker)))[np.cumsum(n_words)], prepend=0)
     edges = np.append(starts[first], len(article.folded))
     doubtful = n_markers < _MARKER_SHARE * n_words
     if not doubtful.any():

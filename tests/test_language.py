@@ -92,7 +92,7 @@ def test_mixed_texts_are_not_english(text: str) -> None:
         "- Petrol prices fall again\n- Harbour bridge shut until May\n- Zoo welcomes two red pandas",
         "Version 2.4.1 release notes\n- Fix crash on startup\n- Add dark mode\n- Bump numpy, scipy, pandas\n"
         "- Remove deprecated API endpoints\n- Improve error messages",
-        "def total(rows):\n    return sum(r.price for r in rows if r.sold)\n\nprint(total(load('rows.csv')))\n" + ENGLISH,
+        "def total(rows):\n    return sum(r.cost for r in rows)\n\nprint(total(load('rows.csv')))\n" + ENGLISH,
         "Aye, it's nae bother at a', ye ken. We was doon the shore wi' the bairns an' it fair poured doon oan us a'.",
         "I am go to market yesterday and buy many vegetable. My wife she cook very good soup, we eat together happy.",
         "Rain on slate,\nsalt on tongue,\nwind without a name,\nboats come home\nlow and slow\nunder winter's flame.",

@@ -61,7 +61,7 @@ def measure(article: Article) -> Reading:
     before = np.full(n, -1)  # where each word stood last
     again = np.flatnonzero(ids[order[1:]] == ids[order[:-1]])
     before[order[again + 1]] = order[again]
-    functional = np.fromiter(map(_FUNCTION_WORDS.__contains__, vocabulary), dtype=bool, count=len(vocabulary))
+    functional = article.among(_FUNCTION_WORDS)
 
     values["mattr_50"] = _moving_ratio(before, 50)
     values["mattr_100"] = _moving_ratio(before, 100)
