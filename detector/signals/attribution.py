@@ -34,7 +34,8 @@ FEATURES = (
     Feature("first_person_plural_per_1k_words", _PER_1K, "high: we, our outside quotations"),
     Feature("according_to_per_1k_words", _PER_1K, "high: says where claims come from"),
     Feature("vague_sources_per_1k_words", _PER_1K, "high: credits nobody who can be named"),
-    Feature("unnamed_officials_per_1k_words", _PER_1K, "high: credits officials without a name"),
+    Feature("unnamed_people_per_1k_words", _PER_1K, "high: credits people by their role, without a name"),
+    Feature("asked_for_comment_per_1k_words", _PER_1K, "high: says who was asked for comment, as reporters do"),
     Feature("agency_credits_per_1k_words", _PER_1K, "high: newsroom credits and datelines stand in the text"),
     Feature("outlet_mentions_per_1k_words", _PER_1K, "high: names news outlets"),
     Feature("outlet_credits_per_1k_words", _PER_1K, "high: takes its claims from news outlets"),
@@ -42,7 +43,7 @@ FEATURES = (
     Feature("credited_outlets_log", "log(1 + number)", "high: takes its claims from many different outlets"),
 )
 
-_SHOWN = ("vague", "officials", "agency", "first_hand")
+_SHOWN = frozenset(("vague", "unnamed", "agency"))
 _OUTLET_NOTE = "credits another outlet"
 
 
@@ -53,7 +54,7 @@ def measure(article: Article) -> Reading:
         return Reading({f.name: math.nan for f in FEATURES})
     per_1k = 1000 / n
     folded = article.folded
-    quoted = [m.span() for m in _QUOTED.finditer(folded)] if '"' in folded else []
+    quoted = _quotations(folded)
     speeches = [q for q in quoted if folded.count(" ", *q) >= 3]
     matches = article.matches["attribution"]
     kinds = Counter(m.entry.name for m in matches)
@@ -82,21 +83,50 @@ def measure(article: Article) -> Reading:
         "first_person_plural_per_1k_words": plural * per_1k,
         "according_to_per_1k_words": kinds["according"] * per_1k,
         "vague_sources_per_1k_words": kinds["vague"] * per_1k,
-        "unnamed_officials_per_1k_words": kinds["officials"] * per_1k,
+        "unnamed_people_per_1k_words": kinds["unnamed"] * per_1k,
+        "asked_for_comment_per_1k_words": kinds["comment"] * per_1k,
         "agency_credits_per_1k_words": (kinds["agency"] + len(datelines)) * per_1k,
         "outlet_mentions_per_1k_words": (len(credits) + len(mentions)) * per_1k,
         "outlet_credits_per_1k_words": len(credits) * per_1k,
         "outlets_log": math.log1p(len(outlets | {name for _, _, name in mentions})),
         "credited_outlets_log": math.log1p(len(outlets)),
     }
-    spans = [Span(m.start, m.end, m.entry.note) for m in matches if m.entry.name in _SHOWN[:3]]
+    spans = [Span(m.start, _credit_end(folded, m), m.entry.note) for m in matches if m.entry.name in _SHOWN]
     spans += [Span(m.start, m.end, m.entry.note) for m in first_hand]
     spans += [Span(start, end, _OUTLET_NOTE) for start, end, _ in credits]
     return Reading(values, sorted(spans))
 
 
-# A quotation opens where no word ends, and closes at its mark or, running on in the next paragraph, with its line.
-_QUOTED = re.compile(r'(?<![\w.,!?;])"[^"\n]{2,1500}(?:"|$)', re.M)
+_CREDIT_CHARS = 80
+
+
+def _credit_end(folded: str, m: Match) -> int:
+    """Where to stop quoting: an agency's credit is read with its names and places."""
+    if m.entry.name != "agency":
+        return m.end
+    rest = folded[m.end : m.end + _CREDIT_CHARS]
+    ends = [at for mark in ",.\n" if (at := rest.find(mark)) >= 0]
+    return m.end + min(ends) if ends else m.end
+
+
+# A quotation closes at its mark or, running on in the next paragraph, with its line.
+_QUOTED = re.compile(r'"[^"\n]{2,1500}(?:"|$)', re.M)
+_NO_OPENING = frozenset(".,!?;")
+
+
+def _quotations(folded: str) -> list[tuple[int, int]]:
+    found = []
+    at = folded.find('"')
+    while at >= 0:
+        end = at + 1
+        # A mark at a word's end closes something, so it opens nothing.
+        if not at or not (folded[at - 1].isalnum() or folded[at - 1] in _NO_OPENING):
+            m = _QUOTED.match(folded, at)
+            if m:
+                end = m.end()
+                found.append(m.span())
+        at = folded.find('"', end)
+    return found
 
 
 def _within(ranges: list[tuple[int, int]], at: int) -> bool:
@@ -129,23 +159,25 @@ def _speaker(folded: str, verb: Match) -> str | None:
     if before and before[-1][0].isupper() and before[-1] not in _PRONOUNS:
         return before[-1]
     after = folded[verb.end + 1 : verb.end + 24].partition("\n")[0].split()
-    if after and after[0][0].isupper() and after[0] not in _PRONOUNS and not folded.startswith(('.', '\n'), verb.end):
+    if after and after[0][0].isupper() and after[0] not in _PRONOUNS and not folded.startswith((".", "\n"), verb.end):
         return after[0].strip(".,;:\"'")
     return None
 
 
-_SINGULAR = (" i ", " i'", " my ", " me ", " me.", " me,", " myself", " mine ")
-_PLURAL = (" we ", " we'", " our ", " ours", " ourselves")
+_SINGULAR = (" i ", " i'", " my ", " me ", " me.")
+_PLURAL = (" we ", " we'", " our ")
 
 
 def _first_person(lowered: str, quoted: list[tuple[int, int]]) -> tuple[int, int]:
-    pieces, at = [" "], 0
-    for start, end in quoted:
-        pieces.append(lowered[at:start])
-        at = end
-    pieces += [lowered[at:], " "]
-    own = " ".join(pieces).replace("\n", " ")
-    return sum(map(own.count, _SINGULAR)), sum(map(own.count, _PLURAL))
+    """How often the writer says I and we, outside quotations."""
+    whole = f" {lowered} ".replace("\n", " ")
+    theirs = " ".join(["", *(lowered[start + 1 : end - 1] for start, end in quoted), ""])
+
+    def count(needles: tuple[str, ...]) -> int:
+        said = sum(map(whole.count, needles))
+        return max(0, said - sum(map(theirs.count, needles))) if said else 0
+
+    return count(_SINGULAR), count(_PLURAL)
 
 
 Credit = tuple[int, int, str]
@@ -160,8 +192,12 @@ _AFTER = (" reports", " reported", " report ", " says", " said", " writes", " wr
 _STRICT_AFTER = (" reports", " reported", " first reported")
 _ENDS = ("", "\n")
 _UNLISTED = re.compile(r"(?:the )?([A-Z][\w.&'-]+(?: [A-Z][\w.&'-]+){0,3})(?=[.,;:)\]](?:\s|$)|\n|$)")
-_NO_OUTLET = frozenset("article section rule chapter week month year day game capita person unit season title part".split())
+_NO_OUTLET = frozenset(
+    "article section rule chapter week month year day game capita person unit season title part".split()
+)
 _PARENTHESIS = re.compile(r"\(([^()\n]{2,60})\)")
+_SENTENCE_ENDS = (". ", "! ", "? ", '." ', '!" ', '?" ')
+_NEXT_SENTENCE = re.compile(r"\n| [A-Z\"(]")
 _TITLE = re.compile(r"[A-Z][\w.&'-]*(?:(?: (?:of|the|and|via|for|on|&|in)|,| /)* [A-Z][\w.&'-]*){0,5}$")
 
 
@@ -229,7 +265,7 @@ _NOT_A_PLACE = frozenset(
 
 def _after_per(folded: str, low: str) -> Iterator[Credit]:
     """Names that no list has, after "per" or "via"."""
-    for needle in (" per ", " via ", "\nvia ", "\nper "):
+    for needle in (" per ", " via "):
         at = low.find(needle)
         while at >= 0:
             m = _UNLISTED.match(folded, at + len(needle))
@@ -242,6 +278,6 @@ def _parenthetical(folded: str) -> Iterator[Credit]:
     """Names in parentheses after a sentence's end: "... on Friday. (The Courant)"."""
     for m in _PARENTHESIS.finditer(folded):
         start, end = m.span()
-        if folded[start - 2 : start] in (". ", '" ', "! ", "? ") and folded[end : end + 1] in ("", "\n", " "):
-            if _TITLE.match(m[1]) and not m[1].isdigit():
-                yield start + 1, end - 1, m[1].lower()
+        after_sentence = folded[start - 1 : start] == " " and folded.endswith(_SENTENCE_ENDS, 0, start)
+        if after_sentence and _TITLE.match(m[1]) and (end == len(folded) or _NEXT_SENTENCE.match(folded, end)):
+            yield start + 1, end - 1, m[1].lower()

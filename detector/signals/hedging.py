@@ -71,15 +71,15 @@ def measure(article: Article) -> Reading:
         "boosters_last_third_share": _share(boosters, 2 * length / 3, length),
         "hedge_booster_log_ratio": math.log((len(hedges) + 1) / (len(boosters) + 1)),
     }
-    spans = [
-        Span(m.start, _clause_end(article.lowered, m.end), m.entry.note) for m in hedges if m.entry.name in _SHOWN
-    ]
+    spans = [Span(m.start, _clause_end(article.lowered, m.end), m.entry.note) for m in hedges if m.entry.name in _SHOWN]
     return Reading(values, spans)
 
 
 # The month and not the modal: capital in running text, a figure after it, a preposition of time before it.
 _AFTER_MONTH = re.compile(r",? \d")
-_BEFORE_MONTH = re.compile(r"(?:\d(?:st|nd|rd|th)?|in|of|since|until|till|by|last|next|this|early|late|mid|from|to|during|before|after) $")
+_BEFORE_MONTH = re.compile(
+    r"(?:\d(?:st|nd|rd|th)?|in|of|since|until|till|by|last|next|this|early|late|mid|from|to|during|before|after) $"
+)
 
 
 def _is_month(article: Article, m: Match) -> bool:
@@ -94,7 +94,9 @@ def _is_month(article: Article, m: Match) -> bool:
 _HEDGED = re.compile(
     r"(?: (?!(?:and|or|but|that|which|who|if|when|while|because|as|for|so|since|though|although)\b)[\w'%$-]+){1,4}"
 )
-_DANGLING = re.compile(r"(?: (?:a|an|the|its|his|her|their|our|my|your|this|these|to|of|in|on|at|with|by|from|into|more))+$")
+_DANGLING = re.compile(
+    r"(?: (?:a|an|the|its|his|her|their|our|my|your|this|these|to|of|in|on|at|with|by|from|into|more))+$"
+)
 
 
 def _clause_end(lowered: str, end: int) -> int:

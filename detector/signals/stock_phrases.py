@@ -27,7 +27,9 @@ FEATURES = (
     *(Feature(name, _PER_1K, direction) for name, direction in _TIERS.values()),
     Feature("stock_phrases_per_1k_words", _PER_1K, "high: the phrases of all tiers but the common"),
     Feature("stock_phrase_kinds_log", "log(1 + number)", "high: many different strong phrases and words"),
-    Feature("stock_phrase_repeat_share", "share of occurrences, 0..1", "high: the same phrase again, a topic's own word"),
+    Feature(
+        "stock_phrase_repeat_share", "share of occurrences, 0..1", "high: the same phrase again, a topic's own word"
+    ),
 )
 
 _SHOWN = frozenset(("strong", "closer", "filler"))

@@ -9,39 +9,40 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left
 from collections import Counter
-from itertools import pairwise
+from zlib import crc32
 
-from detector.article import Article, Range
+import numpy as np
+import numpy.typing as npt
+
+from detector.article import Article
 from detector.signals.reading import Feature, Reading, Span
 
 _PER_1K = "per 1000 words"
 _LINES = "share of lines, 0..1"
+_SHARED = "share of content words, 0..1"
 FEATURES = (
     Feature("list_line_share", _LINES, "high: bullets and numbers"),
     Feature("list_char_share", "share of characters, 0..1", "high: the text stands in list entries"),
-    Feature("parallel_line_share", "share of adjacent lines, 0..1", "high: lines of one shape follow each other"),
     Feature("short_line_share", _LINES, "high: headings, labels and entries instead of paragraphs"),
-    Feature("line_words_log", "log(1 + median words)", "low: short lines"),
-    Feature("line_words_spread", "interquartile range / median", "high: lines of many lengths"),
+    Feature("median_line_words_log", "log(1 + median words)", "low: short lines"),
+    Feature("label_line_share", _LINES, "high: entries of the form 'label: text'"),
     Feature("links_per_1k_words", _PER_1K, "high: links elsewhere"),
-    Feature("link_domains_log", "log(1 + number)", "high: links to many sites"),
-    Feature("link_line_share", _LINES, "high: each entry has its link"),
+    Feature("link_sites_log", "log(1 + number)", "high: links to many sites"),
+    Feature("links_per_line", "0..1", "high: each entry has its link"),
     Feature("source_notes_per_1k_words", _PER_1K, "high: names sources outside its sentences"),
     Feature("source_list_share", _LINES, "high: lines stand below a heading for sources"),
     Feature("takeaway_headings_per_1k_words", _PER_1K, "high: summary blocks"),
     Feature("essay_headings_per_1k_words", _PER_1K, "high: a template's headings"),
     Feature("digest_headings_per_1k_words", _PER_1K, "high: a digest's headings"),
-    Feature("colon_line_share", _LINES, "high: entries of the form 'label: text'"),
     Feature("dates_per_1k_words", _PER_1K, "high: dated entries"),
     Feature("clock_times_per_1k_words", _PER_1K, "high: time-stamped entries"),
-    Feature("window_cohesion", "share of content words, 0..1", "low: the topic changes all the time"),
-    Feature("lead_cohesion", "share of content words, 0..1", "low: the text leaves its opening behind"),
-    Feature("far_cohesion", "share of content words, 0..1", "low: the end is about something else than the beginning"),
+    Feature("adjacent_cohesion", _SHARED, "low: the topic changes all the time"),
+    Feature("lead_cohesion", _SHARED, "low: the text leaves its opening behind"),
     Feature("repeat_reach", "share of the text, 0..1", "low: words come back nearby only, as in separate stories"),
-    Feature("unrelated_block_share", "share of blocks, 0..1", "high: paragraphs with no word in common with the rest"),
-    Feature("components_per_block", "share of blocks, 0..1", "high: blocks fall into separate stories"),
-    Feature("components_log", "log(1 + number)", "high: many separate stories"),
+    Feature("topic_break_share", "share of blocks, 0..1", "high: most blocks start another topic"),
+    Feature("topic_breaks_log", "log(1 + number)", "high: many topics"),
 )
 
 
@@ -51,174 +52,196 @@ def measure(article: Article) -> Reading:
     if not n:
         return Reading({f.name: math.nan for f in FEATURES})
     per_1k = 1000 / n
-    folded, lines = article.folded, article.lines
     matches = article.matches["structure"]
     kinds = Counter(m.entry.name for m in matches)
-    entries = [m.span() for m in _ENTRY.finditer(folded)]
-    urls = _URL.findall(article.lowered) if "." in folded else []
-    lengths = [folded.count(" ", *line) + 1 for line in lines]
-    shapes = [_shape(folded, line, k) for line, k in zip(lines, lengths, strict=True)]
-    ordered = sorted(lengths)
-    median = ordered[len(ordered) // 2]
+    sites = _links(article.lowered)
+    n_lines = len(article.lines)
     values = {
-        "list_line_share": len(entries) / len(lines),
-        "list_char_share": sum(e - s for s, e in entries) / len(folded),
-        "parallel_line_share": sum(a == b for a, b in pairwise(shapes)) / (len(shapes) - 1) if len(shapes) > 3 else math.nan,
-        "short_line_share": sum(k <= 12 for k in lengths) / len(lengths),
-        "line_words_log": math.log1p(median),
-        "line_words_spread": (ordered[3 * len(ordered) // 4] - ordered[len(ordered) // 4]) / median,
-        "links_per_1k_words": len(urls) * per_1k,
-        "link_domains_log": math.log1p(len(set(urls))),
-        "link_line_share": min(1.0, len(urls) / len(lines)),
+        **_line_shapes(article.folded.split("\n")),
+        "links_per_1k_words": len(sites) * per_1k,
+        "link_sites_log": math.log1p(len(set(sites))),
+        "links_per_line": min(1.0, len(sites) / n_lines),
         "source_notes_per_1k_words": (kinds["sources"] + kinds["source_note"]) * per_1k,
         "source_list_share": _source_list_share(article),
         "takeaway_headings_per_1k_words": kinds["takeaways"] * per_1k,
         "essay_headings_per_1k_words": kinds["essay_heading"] * per_1k,
         "digest_headings_per_1k_words": kinds["digest_heading"] * per_1k,
-        "colon_line_share": len(_LABEL.findall(folded)) / len(lines),
-        "dates_per_1k_words": len(_DATE.findall(article.lowered)) * per_1k,
-        "clock_times_per_1k_words": len(_CLOCK.findall(folded)) * per_1k,
+        "dates_per_1k_words": _n_dates(article) * per_1k,
+        "clock_times_per_1k_words": sum(m.start() > 0 and _is_digit(article.folded, m.start() - 1)
+                                        for m in _CLOCK.finditer(article.folded)) * per_1k,
         **_cohesion(article),
-    }
-    spans = [Span(m.start, m.end, m.entry.note) for m in matches if m.entry.name != "plain_heading"]
+    }  # fmt: skip
+    spans = [Span(m.start, m.end, m.entry.note) for m in matches if m.entry.name in _SHOWN]
     return Reading(values, spans)
 
 
-_ENTRY = re.compile(r"^(?:[*+•-]|—|\(?\d{1,3}[.):\]]|\[\d{1,3}\]) ?(?=[^\s\d]).*", re.M)
-_URL = re.compile(r"(?:https?://|www\.)(?:www\.)?([\w.-]+)|(?<=[ (\[])[a-z0-9-]{2,40}\.(?:com|org|net|io|gov|edu|co\.uk)\b")
-_LABEL = re.compile(r"^[^\n:.!?]{2,60}: \S", re.M)
-_DATE = re.compile(
-    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.? \d{1,2}\b|\b20\d\d-\d\d-\d\d\b|\b\d{1,2}/\d{1,2}/\d{2,4}\b"
-)
-_CLOCK = re.compile(r"\b\d{1,2}:\d{2}\b")
+_SHOWN = frozenset(("takeaways", "sources", "source_note", "essay_heading", "digest_heading"))
+
+# ---- lines
+
+_LIST_STARTS = frozenset("*+•—-([0123456789")
+_LIST_MARK = re.compile(r"(?:[*+•—-]|\(?\d{1,3}[.):\]]|\[\d{1,3}\]) ?(?=[^\s\d])")
+_LABEL_CHARS = 60
 
 
-def _shape(folded: str, line: Range, n_words: int) -> tuple[str, str, int]:
-    first, last = folded[line.start], folded[line.end - 1]
-    return (
-        "a" if first.isalpha() else "0" if first.isdigit() else first,
-        "a" if last.isalpha() else last,
-        min(n_words.bit_length(), 6),
-    )
+def _line_shapes(lines: list[str]) -> dict[str, float]:
+    n = len(lines)
+    lengths = sorted([line.count(" ") for line in lines])
+    entries = [line for line in lines if line[0] in _LIST_STARTS and _LIST_MARK.match(line)]
+    return {
+        "list_line_share": len(entries) / n,
+        "list_char_share": sum(map(len, entries)) / sum(map(len, lines)),
+        "short_line_share": bisect_left(lengths, _HEADING_WORDS) / n,
+        "median_line_words_log": math.log1p(lengths[n // 2] + 1),
+        "label_line_share": len([line for line in lines if line.find(": ", 0, _LABEL_CHARS) > 0]) / n,
+    }
+
+
+_HEADING_WORDS = 12
 
 
 def _source_list_share(article: Article) -> float:
-    below = [m.end for m in article.matches["structure"] if m.entry.name == "sources" and m.entry.where == "line"]
-    if not below:
+    start = next((m.end for m in article.matches["structure"] if m.entry.name == "sources"), None)
+    if start is None:
         return 0.0
-    return sum(line.start >= below[0] for line in article.lines) / len(article.lines)
+    return sum(line.start >= start for line in article.lines) / len(article.lines)
 
 
-_WINDOW = 40  # tokens: about two sentences, the smallest entry of a digest
-_NAN_COHESION = dict.fromkeys(
-    ("window_cohesion", "lead_cohesion", "far_cohesion", "repeat_reach", "unrelated_block_share", "components_per_block", "components_log"),
-    math.nan,
-)  # fmt: skip
+# ---- links and dates; each pattern starts with a literal, so that a search runs at the speed of a substring's
+
+_URL = re.compile(r"https?://(?:www\.)?([\w.-]+)")
+_DOMAIN = re.compile(r"\.(?:com|org|net|io|gov|edu|co\.uk)\b")
+_CLOCK = re.compile(r":[0-5]\d\b")
+_NUMERIC_DATES = tuple(re.compile(p) for p in (r"may \d", r"20\d\d-[01]\d-[0-3]\d", r"/\d\d?/\d\d"))
+_LONGEST_DOMAIN = 60
+
+
+def _links(lowered: str) -> list[str]:
+    """The site of each link, whether a URL or a bare domain."""
+    sites = _URL.findall(lowered)
+    for m in _DOMAIN.finditer(lowered):
+        window = lowered[max(0, m.start() - _LONGEST_DOMAIN) : m.start()]
+        name = window.replace("\n", " ").rpartition(" ")[2].lstrip("([\"'")
+        if name.replace("-", "").replace(".", "").isalnum():
+            sites.append(name.removeprefix("www.") + m.group())
+    return sites
+
+
+def _n_dates(article: Article) -> int:
+    low = article.lowered
+    months = [m for m in article.matches["structure"] if m.entry.name == "month"]
+    named = sum(_is_digit(low, m.end + 1) or _is_digit(low, m.start - 2) for m in months)
+    return named + sum(len(p.findall(low)) for p in _NUMERIC_DATES)
+
+
+def _is_digit(text: str, at: int) -> bool:
+    return 0 <= at < len(text) and text[at].isdigit()
+
+
+# ---- cohesion
+
+_BLOCK_BITS = 20  # more blocks than a text of MAX_CHARS can have
+_LEAD = 2  # blocks
+_KEPT_WORDS = 200_000  # the memo is emptied above this, so that a long run's memory does not grow
+_LONGEST_KEPT = 40
+_BLOCK = 35  # words: about two sentences, the smallest entry of a digest
+_LINE_BLOCK = 10  # a line shorter than that is a heading and belongs to what follows
+_MIN_BLOCKS = 4
+_COHESION = ("adjacent_cohesion", "lead_cohesion", "repeat_reach", "topic_break_share", "topic_breaks_log")
 
 
 def _cohesion(article: Article) -> dict[str, float]:
-    tokens = article.tokens
-    windows = [set(tokens[i : i + _WINDOW]) - _FUNCTION_WORDS for i in range(0, len(tokens) - _WINDOW // 2, _WINDOW)]
-    if len(windows) < 3:
-        return _NAN_COHESION
-    lead = windows[0] | windows[1]
-    half = len(windows) // 2
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    for i, w in enumerate(windows):
-        last.update(dict.fromkeys(w, i))
-    for i in range(len(windows) - 1, -1, -1):
-        first.update(dict.fromkeys(windows[i], i))
-    reach = [last[w] - i for w, i in first.items() if last[w] > i]
-    opening: set[str] = set().union(*windows[:half])
+    """How the blocks hang together by the content words that they share."""
+    sizes = _block_sizes(article)
+    n = len(sizes)
+    words = article.words[: sum(sizes)]
+    codes = np.fromiter(map(_CODES.__getitem__, words), dtype=np.int64, count=len(words))
+    content = np.flatnonzero(codes)
+    if n < _MIN_BLOCKS or content.size < n:
+        return dict.fromkeys(_COHESION, math.nan)
+    # Each word once a block, in the order of words and then of blocks.
+    pairs = codes[content] << _BLOCK_BITS | np.repeat(np.arange(n), sizes)[content]
+    pairs.sort()
+    pairs = pairs[_changes(pairs)]
+    block = pairs & ((1 << _BLOCK_BITS) - 1)
+    starts = _changes(pairs >> _BLOCK_BITS)  # where another word starts
+    first = block[starts]
+    ends = np.ones_like(starts)
+    ends[:-1] = starts[1:]
+    in_lead = (first < _LEAD)[np.cumsum(starts) - 1]
+    gap = np.zeros_like(block)  # blocks since the word was last used
+    gap[1:] = block[1:] - block[:-1]
+    gap[starts] = 0
+    reach = block[ends] - first
+    reach = reach[reach > 0]
+    later = block >= _LEAD
+    held = np.bincount(block[(gap == 1) | (gap == 2) | in_lead], minlength=n)[_LEAD:]
+    breaks = np.count_nonzero(held <= 1)
     return {
-        "window_cohesion": _overlap([a & b for a, b in pairwise(windows)], windows[1:]),
-        "lead_cohesion": _overlap([w & lead for w in windows[2:]], windows[2:]),
-        "far_cohesion": _overlap([w & opening for w in windows[half:]], windows[half:]),
-        "repeat_reach": sum(reach) / len(reach) / (len(windows) - 1) if reach else math.nan,
-        **_stories(article),
+        "adjacent_cohesion": np.count_nonzero(gap == 1) / len(pairs),
+        "lead_cohesion": np.count_nonzero(in_lead & later) / np.count_nonzero(later),
+        "repeat_reach": float(reach.mean()) / (n - 1) if reach.size else math.nan,
+        "topic_break_share": breaks / (n - _LEAD),
+        "topic_breaks_log": math.log1p(breaks),
     }
 
 
-def _overlap(shared: list[set[str]], windows: list[set[str]]) -> float:
-    total = sum(map(len, windows))
-    return sum(map(len, shared)) / total if total else math.nan
+def _changes(values: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Where a value differs from the one before it, and at the first."""
+    changes = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=changes[1:])
+    return changes
 
 
-def _stories(article: Article) -> dict[str, float]:
-    """How the blocks (long lines, else pairs of sentences) hang together by the words that they share."""
-    blocks = _blocks(article)
-    if len(blocks) < 3:
-        return {k: math.nan for k in ("unrelated_block_share", "components_per_block", "components_log")}
-    seen: set[str] = set()
-    again: set[str] = set()
-    for b in blocks:
-        again |= seen & b
-        seen |= b
-    parent = list(range(len(blocks)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = i = parent[parent[i]]
-        return i
-
-    home: dict[str, int] = {}
-    related = [False] * len(blocks)
-    for i, b in enumerate(blocks):
-        votes: Counter[int] = Counter()
-        for w in b & again:
-            if w in home:
-                votes[home[w]] += 1
-            home[w] = i
-        for j, k in votes.items():
-            related[i] = related[j] = True
-            if k > 1:
-                parent[root(i)] = root(j)
-    n = sum(parent[i] == i for i in range(len(blocks)))
-    return {
-        "unrelated_block_share": related.count(False) / len(blocks),
-        "components_per_block": n / len(blocks),
-        "components_log": math.log1p(n),
-    }
+def _block_sizes(article: Article) -> list[int]:
+    """The number of words in each block: whole sentences, of one line, until there are enough of them."""
+    line_ends = {line.end for line in article.lines}
+    sizes = []
+    size = 0
+    for (_, end), k in zip(article.sentences, article.sentence_words.tolist(), strict=True):
+        size += k
+        if size >= (_LINE_BLOCK if end in line_ends else _BLOCK):
+            sizes.append(size)
+            size = 0
+    return sizes
 
 
-_BLOCK_TOKENS = 12
+class _Codes(dict[str, int]):
+    """Word -> a number for it, 0 where every story has it. Filled as it is used."""
+
+    def __missing__(self, word: str) -> int:
+        code = 0 if word in _FUNCTION_WORDS else crc32(word.encode("utf-8", "surrogatepass")) or 1
+        if len(self) >= _KEPT_WORDS:
+            self.clear()
+        if len(word) <= _LONGEST_KEPT:
+            self[word] = code
+        return code
 
 
-def _blocks(article: Article) -> list[set[str]]:
-    blocks: list[set[str]] = []
-    sentences, tokens = article.sentences, article.sentence_tokens
-    i = 0
-    for line in article.lines:
-        block: set[str] = set()
-        n = 0
-        while i < len(sentences) and sentences[i].start < line.end:
-            block.update(tokens[i])
-            n += len(tokens[i])
-            i += 1
-        if n >= _BLOCK_TOKENS:
-            blocks.append(block - _FUNCTION_WORDS)
-    if len(blocks) < 4:
-        blocks = [{*a, *b} - _FUNCTION_WORDS for a, b in zip(tokens[::2], [*tokens[1::2], ()])]
-    return blocks
-
-
-# Words that every story has, so that sharing them says nothing; after the stop lists of Lewis et al. (2004), RCV1.
+# Words that every story has, so that sharing them says nothing; after the stop list of Lewis et al. (2004), RCV1.
 _FUNCTION_WORDS = frozenset(
-    """a about above across actually added after again against ago all almost along already also although always am among an and another any
-    anyone anything are area around as ask asked at away back be became because become been before began behind being believe best better
-    between big both but by call called came can cannot case come comes coming could country day days did different do does doing done down due
-    during each early either else end enough even ever every everyone everything face fact far few find first five following for former found
-    four from full further gave get gets getting give given go goes going gone good got great group had half happened hard has have having he
-    help her here herself high him himself his how however i if important in including instead into is issue it its itself just keep kind know
-    known large last late later latest least left less let life like likely little local long longer look made main make makes making man many
-    may me mean means men might million more most much must my n't 's 're 've 'll 'd 'm name near need needs never new news next night no nor
-    not nothing now number of off often old on once one only open or other others our out over own part past people perhaps person place plan
-    point possible put rather read real really recent recently report reported right run said same saw say saying says second see seen set
-    several she should show side simply since six small so some someone something soon state still stop story such sure take taken takes taking
-    tell than that the their them themselves then there these they thing things think third this those though thought three through time times
-    to today together told too took top toward try trying turn two under until up upon us use used using very want wants was way ways we week
-    weeks well went were what when where whether which while who whole whom whose why will with within without woman women word words work
-    working world would year years yes yesterday yet you young your monday tuesday wednesday thursday friday saturday sunday january february
-    march april june july august september october november december http https www com org 's ' ? ! " ( ) , . / : ; — - % $ &""".split()
-) | {str(d) for d in range(100)} | {str(y) for y in range(1990, 2040)}
+    """
+    a about above across actually added after again against ago all almost along already also although always am
+    among an and another any anyone anything april are area around as ask asked at august away back be became
+    because become been before began behind being believe best better between big both but by call called came
+    can cannot case com come comes coming could country day days december did different do does doing done down
+    due during each early either else end enough even ever every everyone everything face fact far february few
+    find first five following for former found four friday from full further gave get gets getting give given go
+    goes going gone good got great group had half happened hard has have having he help her here herself high
+    him himself his how however http https i if important in including instead into is issue it its itself
+    january july june just keep kind know known large last late later latest least left less let life like
+    likely little local long longer look made main make makes making man many march may me mean means men might
+    million monday more most much must my n't name near need needs never new news next night no nor not nothing
+    november now number october of off often old on once one only open or org other others our out over own part
+    past people perhaps person place plan point possible put rather read real really recent recently report
+    reported right run said same saturday saw say saying says second see seen september set several she should
+    show side simply since six small so some someone something soon state still stop story such sunday sure take
+    taken takes taking tell than that the their them themselves then there these they thing things think third
+    this those though thought three through thursday time times to today together told too took top toward try
+    trying tuesday turn two under until up upon us use used using very want wants was way ways we wednesday week
+    weeks well went were what when where whether which while who whole whom whose why will with within without
+    woman women word words work working world would www year years yes yesterday yet you young your
+    n't 's 're 've 'll 'd 'm
+    """.split()
+).union(map(str, range(100)), map(str, range(1990, 2040)))
+_CODES = _Codes()
