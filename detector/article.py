@@ -92,10 +92,11 @@ class Article:
     @cached_property
     def sentences(self) -> tuple[Range, ...]:
         """Sentences in order; none crosses a line."""
-        ends = _sentence_ends(self.folded, self._folding.kinds, self.has_case)
-        ends += [line.end for line in self.lines]
-        ends = sorted(set(ends))
-        starts = [0, *(e + self.folded[e].isspace() for e in ends[:-1])]
+        folded = self.folded
+        ends = _sentence_ends(folded, self._folding.kinds, self.has_case)
+        ends += [line[1] for line in self.lines]
+        ends.sort()
+        starts = [0, *[e + 1 if folded[e] <= " " else e for e in ends[:-1]]]
         return tuple(map(_range, zip(starts, ends, strict=False)))
 
     @cached_property
@@ -285,6 +286,8 @@ _lower = _Map(_lower_code, np.uint32)
 
 
 def _decode(codes: Codes) -> str:
+    if not len(codes) or codes.max() < 128:
+        return codes.astype(np.uint8).tobytes().decode("ascii")
     return codes.astype("<u4", copy=False).tobytes().decode("utf-32-le")
 
 
@@ -307,8 +310,11 @@ def _fold(text: str) -> _Folding:
         text, origin = _unescape(text)
     raw = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     codes = _folded(raw)
-    starts = np.flatnonzero(codes != 0)
-    codes = codes[starts]
+    if codes.all():
+        starts = np.arange(len(codes))
+    else:
+        starts = np.flatnonzero(codes)
+        codes = codes[starts]
     keep = np.ones(len(codes), dtype=bool)
     for mark, stands_for_two in ((_HYPHEN, _DASH), (_APOSTROPHE, _QUOTE), (_DOT, _DOT)):
         again = _repeats(np.flatnonzero(codes == mark))
@@ -369,7 +375,8 @@ def _wraps(codes: Codes, starts: Indices, raw: Codes) -> Indices:
     none = breaks[:0]
     if breaks.size < 3:
         return none
-    lengths = np.diff(breaks, prepend=-1, append=len(codes)) - 1
+    edges = np.concatenate(([-1], breaks, [len(codes)]))
+    lengths = edges[1:] - edges[:-1] - 1
     width = lengths.max()
     if not 30 <= width <= 120:
         return none
@@ -472,10 +479,12 @@ def _sentence_ends(folded: str, kinds: npt.NDArray[np.uint8], has_case: bool) ->
             read = end = run.end()
             after = folded[end : end + 1]
         if after == " ":
-            following = folded[end + 1 : end + 3].lstrip("\"'(—")
-            # "Why?" he asked, and what an ellipsis leaves
-            if has_case and following[:1].islower():
-                continue
+            if has_case:  # "Why?" he asked, and what an ellipsis leaves
+                following = folded[end + 1]
+                if following in _OPENERS:
+                    following = folded[end + 2 : end + 3]
+                if following.islower():
+                    continue
             if end > at + 1 or folded[at] != "." or not _abbreviates(folded, at):
                 ends.append(end)
         elif (
@@ -490,6 +499,7 @@ def _sentence_ends(folded: str, kinds: npt.NDArray[np.uint8], has_case: bool) ->
 
 # The word before a glued sentence, "the end.Next"; not that of "U.S.Army", "www.Example.Com" or "3.Open".
 _GLUED = re.compile(r"(?:^|[\s\"'(—-])(?!www\Z)(?:[^\W\d_]+|\d{2,})[\"')]?\Z")
+_OPENERS = frozenset("\"'(—")
 _RUN_ON = frozenset(".!?\"')][")
 
 
