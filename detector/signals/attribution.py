@@ -44,7 +44,8 @@ FEATURES = (
 )
 
 _SHOWN = frozenset(("vague", "unnamed", "agency"))
-_OUTLET_NOTE = "credits another outlet"
+_OWN = frozenset(("first_hand", "experience", "personal"))
+_OUTLET_NOTE = "credits another source"
 
 
 def measure(article: Article) -> Reading:
@@ -58,8 +59,8 @@ def measure(article: Article) -> Reading:
     speeches = [q for q in quoted if folded.count(" ", *q) >= 3]
     matches = article.matches["attribution"]
     kinds = Counter(m.entry.name for m in matches)
-    own = [m for m in matches if m.entry.name in ("first_hand", "personal") and not _within(quoted, m.start)]
-    first_hand = [m for m in own if m.entry.name == "first_hand"]
+    own = [m for m in matches if m.entry.name in _OWN and not _within(quoted, m.start)]
+    personal = sum(m.entry.name == "personal" for m in own)
     verbs = [m for m in matches if m.entry.name in ("plain_verb", "dressed_verb")]
     speakers = Counter(filter(None, (_speaker(folded, m) for m in verbs)))
     singular, plural = _first_person(article.lowered, quoted)
@@ -77,8 +78,8 @@ def measure(article: Article) -> Reading:
         "plain_said_per_1k_words": kinds["plain_verb"] * per_1k,
         "dressed_said_per_1k_words": kinds["dressed_verb"] * per_1k,
         "dressed_said_share": kinds["dressed_verb"] / n_verbs if n_verbs else math.nan,
-        "first_hand_per_1k_words": len(first_hand) * per_1k,
-        "personal_life_per_1k_words": (len(own) - len(first_hand)) * per_1k,
+        "first_hand_per_1k_words": (len(own) - personal) * per_1k,
+        "personal_life_per_1k_words": personal * per_1k,
         "first_person_singular_per_1k_words": singular * per_1k,
         "first_person_plural_per_1k_words": plural * per_1k,
         "according_to_per_1k_words": kinds["according"] * per_1k,
@@ -92,7 +93,7 @@ def measure(article: Article) -> Reading:
         "credited_outlets_log": math.log1p(len(outlets)),
     }
     spans = [Span(m.start, _credit_end(folded, m), m.entry.note) for m in matches if m.entry.name in _SHOWN]
-    spans += [Span(m.start, m.end, m.entry.note) for m in first_hand]
+    spans += [Span(m.start, m.end, m.entry.note) for m in own if m.entry.name == "first_hand"]
     spans += [Span(start, end, _OUTLET_NOTE) for start, end, _ in credits]
     return Reading(values, sorted(spans))
 
@@ -170,7 +171,7 @@ _PLURAL = (" we ", " we'", " our ")
 
 def _first_person(lowered: str, quoted: list[tuple[int, int]]) -> tuple[int, int]:
     """How often the writer says I and we, outside quotations."""
-    whole = f" {lowered} ".replace("\n", " ")
+    whole = f" {lowered} ".replace("\n", " ").replace('"', " ")
     theirs = " ".join(["", *(lowered[start + 1 : end - 1] for start, end in quoted), ""])
 
     def count(needles: tuple[str, ...]) -> int:
@@ -182,19 +183,24 @@ def _first_person(lowered: str, quoted: list[tuple[int, int]]) -> tuple[int, int
 
 Credit = tuple[int, int, str]
 
-_BEFORE = ("per ", "via ", "according to ", "told ", "tells ", "reports ", "reported ", "h/t ", "source: ", "sources: ",
-           "reported by ", "published by ", "published in ", "reporting by ", "report by ", "report from ", "interview with ",
-           "citing ", "cited by ", "credit: ", "courtesy of ", "originally in ", "courtesy ")  # fmt: skip
+_BEFORE = ("per ", "via ", "according to ", "told ", "tells ", "reports ", "reported ", "h/t ", "source: ",
+           "sources: ", "reported by ", "published by ", "published in ", "reporting by ", "report by ",
+           "report from ", "interview with ", "citing ", "cited by ", "credit: ", "originally in ",
+           "courtesy ", "courtesy of ")  # fmt: skip
 _STRICT_BEFORE = ("per ", "via ", "h/t ", "source: ", "according to ")
-_AFTER = (" reports", " reported", " report ", " says", " said", " writes", " wrote", " notes", " noted", " quotes", " quoted",
-          " cites", " cited", " has learned", " adds", " added", " points out", " explains", " claims", " found that", " first reported",
-          " revealed", " confirmed", "'s report", " story ", " article ", " spoke ")  # fmt: skip
+_AFTER = (" reports", " reported", " report ", " says", " said", " writes", " wrote", " notes", " noted", " quotes",
+          " quoted", " cites", " cited", " has learned", " adds", " added", " points out", " explains", " claims",
+          " found that", " first reported", " revealed", " confirmed", "'s report", " story ",
+          " article ", " spoke ")  # fmt: skip
 _STRICT_AFTER = (" reports", " reported", " first reported")
 _ENDS = ("", "\n")
-_UNLISTED = re.compile(r"(?:the )?([A-Z][\w.&'-]+(?: [A-Z][\w.&'-]+){0,3})(?=[.,;:)\]](?:\s|$)|\n|$)")
+_UNLISTED = re.compile(r"(?:the )?([A-Z][\w&'-]+(?:\.\w+)?(?: [A-Z][\w&'-]+){0,3})(?=[.,;:)\]](?:\s|$)|\n|$)")
 _NO_OUTLET = frozenset(
-    "article section rule chapter week month year day game capita person unit season title part".split()
+    "article section rule chapter week month year day game capita person unit season title part figure table photo "
+    "image image: photo: figure: see source note applause laughter cheers crosstalk inaudible music video audio "
+    "translated fig thanks update edit".split()
 )
+_ACRONYM_CHARS = 5  # longer capitals are a transcript's: (APPLAUSE)
 _PARENTHESIS = re.compile(r"\(([^()\n]{2,60})\)")
 _SENTENCE_ENDS = (". ", "! ", "? ", '." ', '!" ', '?" ')
 _NEXT_SENTENCE = re.compile(r"\n| [A-Z\"(]")
@@ -210,7 +216,7 @@ def _outlets(article: Article) -> tuple[list[Credit], list[Credit], list[Credit]
     for m in article.matches["outlets"]:
         start, end = m.start, m.end
         kind = m.entry.name
-        if case and not folded[start].isupper() and not low.startswith(("the ", "of the "), start):
+        if case and not folded[start + 4 * low.startswith("the ", start)].isupper():
             continue
         if kind == "generic":
             start = _outlet_start(folded, low, start, case)
@@ -230,8 +236,12 @@ def _outlets(article: Article) -> tuple[list[Credit], list[Credit], list[Credit]
         elif before.endswith(_STRICT_BEFORE) or after.startswith(_STRICT_AFTER):
             credits.append(found)
     if case:
-        known = {start for start, _, _ in (*datelines, *credits, *mentions)}
-        credits += [c for c in (*_after_per(folded, low), *_parenthetical(folded)) if known.isdisjoint(range(*c[:2]))]
+        known = {end for _, end, _ in (*datelines, *credits, *mentions)}
+        credits += [
+            c
+            for c in (*_after_per(folded, low), *_parenthetical(folded))
+            if known.isdisjoint(range(c[0] + 1, c[1] + 1))
+        ]
     return datelines, sorted(credits), mentions
 
 
@@ -258,20 +268,20 @@ def _outlet_start(folded: str, low: str, at: int, case: bool) -> int:
 
 
 _NOT_A_PLACE = frozenset(
-    "the in a an this that at on of and or for by with to from as good bad breaking fake latest more read top our your my his her their new old "
-    "hard big great local world national other some all any no other same last next first these those many several per via".split()
+    "the in a an this that at on of and or for by with to from as good bad breaking fake latest more read top our "
+    "your my his her their new old hard big great local world national other some all any no same last next first "
+    "these those many several per via".split()
 )
 
 
 def _after_per(folded: str, low: str) -> Iterator[Credit]:
-    """Names that no list has, after "per" or "via"."""
-    for needle in (" per ", " via "):
-        at = low.find(needle)
-        while at >= 0:
-            m = _UNLISTED.match(folded, at + len(needle))
-            if m and m[1].partition(" ")[0].lower() not in _NO_OUTLET:
-                yield m.start(1), m.end(1), m[1].lower()
-            at = low.find(needle, at + 1)
+    """Names that no list has, after "per"."""
+    at = low.find(" per ")
+    while at >= 0:
+        m = _UNLISTED.match(folded, at + 5)
+        if m and not m[1].isupper() and m[1].partition(" ")[0].lower() not in _NO_OUTLET:
+            yield m.start(1), m.end(1), m[1].lower()
+        at = low.find(" per ", at + 1)
 
 
 def _parenthetical(folded: str) -> Iterator[Credit]:
@@ -279,5 +289,11 @@ def _parenthetical(folded: str) -> Iterator[Credit]:
     for m in _PARENTHESIS.finditer(folded):
         start, end = m.span()
         after_sentence = folded[start - 1 : start] == " " and folded.endswith(_SENTENCE_ENDS, 0, start)
-        if after_sentence and _TITLE.match(m[1]) and (end == len(folded) or _NEXT_SENTENCE.match(folded, end)):
+        if after_sentence and _names_outlet(m[1]) and (end == len(folded) or _NEXT_SENTENCE.match(folded, end)):
             yield start + 1, end - 1, m[1].lower()
+
+
+def _names_outlet(inside: str) -> bool:
+    if not _TITLE.match(inside) or inside.endswith(".") or (len(inside) > _ACRONYM_CHARS and inside.isupper()):
+        return False
+    return inside.partition(" ")[0].lower() not in _NO_OUTLET

@@ -95,7 +95,7 @@ _HEDGED = re.compile(
     r"(?: (?!(?:and|or|but|that|which|who|if|when|while|because|as|for|so|since|though|although)\b)[\w'%$-]+){1,4}"
 )
 _DANGLING = re.compile(
-    r"(?: (?:a|an|the|its|his|her|their|our|my|your|this|these|to|of|in|on|at|with|by|from|into|more))+$"
+    r"(?: (?:a|an|the|its|his|her|their|our|my|your|this|these|to|of|in|on|at|with|by|from|into|more|between|than))+$"
 )
 
 

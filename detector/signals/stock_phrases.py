@@ -27,9 +27,6 @@ FEATURES = (
     *(Feature(name, _PER_1K, direction) for name, direction in _TIERS.values()),
     Feature("stock_phrases_per_1k_words", _PER_1K, "high: the phrases of all tiers but the common"),
     Feature("stock_phrase_kinds_log", "log(1 + number)", "high: many different strong phrases and words"),
-    Feature(
-        "stock_phrase_repeat_share", "share of occurrences, 0..1", "high: the same phrase again, a topic's own word"
-    ),
 )
 
 _SHOWN = frozenset(("strong", "closer", "filler"))
@@ -43,11 +40,9 @@ def measure(article: Article) -> Reading:
     low = article.lowered
     matches = article.matches["stock_phrases"]
     tiers = Counter(m.entry.name for m in matches)
-    rare = [low[m.start : m.end] for m in matches if m.entry.name in ("strong", "vocabulary")]
-    kinds = len(set(rare))
+    kinds = {low[m.start : m.end] for m in matches if m.entry.name in ("strong", "vocabulary")}
     values = {name: tiers[tier] * 1000 / n for tier, (name, _) in _TIERS.items()}
     values["stock_phrases_per_1k_words"] = (len(matches) - tiers["common"]) * 1000 / n
-    values["stock_phrase_kinds_log"] = math.log1p(kinds)
-    values["stock_phrase_repeat_share"] = 1 - kinds / len(rare) if rare else math.nan
+    values["stock_phrase_kinds_log"] = math.log1p(len(kinds))
     spans = [Span(m.start, m.end, m.entry.note) for m in matches if m.entry.name in _SHOWN]
     return Reading(values, spans)

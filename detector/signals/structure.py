@@ -1,8 +1,8 @@
 """Structure: what makes aggregation visible: items, links, source notes, summary blocks, and breaks of topic.
 
-Source: Hearst, TextTiling (1997) on lexical cohesion between blocks; Morris & Hirst (1991) on lexical chains. An original
-text keeps coming back to its people and words; a text assembled from several stories does not, whatever its template
-and whether it has lines or not, so cohesion is measured on windows of words as well as on lines.
+Source: Hearst, TextTiling (1997) on lexical cohesion between blocks; Morris & Hirst (1991) on lexical chains. An
+original text keeps coming back to its people and words; a text assembled from several stories does not, whatever its
+template and whether it has lines or not, so cohesion is measured between blocks of sentences, never across lines.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import math
 import re
 from bisect import bisect_left
 from collections import Counter
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +35,7 @@ FEATURES = (
     Feature("takeaway_headings_per_1k_words", _PER_1K, "high: summary blocks"),
     Feature("essay_headings_per_1k_words", _PER_1K, "high: a template's headings"),
     Feature("digest_headings_per_1k_words", _PER_1K, "high: a digest's headings"),
+    Feature("section_headings_per_1k_words", _PER_1K, "high: sections named after fields, as in a digest"),
     Feature("dates_per_1k_words", _PER_1K, "high: dated entries"),
     Feature("clock_times_per_1k_words", _PER_1K, "high: time-stamped entries"),
     Feature("adjacent_cohesion", _SHARED, "low: the topic changes all the time"),
@@ -66,6 +66,7 @@ def measure(article: Article) -> Reading:
         "takeaway_headings_per_1k_words": kinds["takeaways"] * per_1k,
         "essay_headings_per_1k_words": kinds["essay_heading"] * per_1k,
         "digest_headings_per_1k_words": kinds["digest_heading"] * per_1k,
+        "section_headings_per_1k_words": kinds["section_heading"] * per_1k,
         "dates_per_1k_words": _n_dates(article) * per_1k,
         "clock_times_per_1k_words": sum(m.start() > 0 and _is_digit(article.folded, m.start() - 1)
                                         for m in _CLOCK.finditer(article.folded)) * per_1k,
@@ -142,8 +143,6 @@ def _is_digit(text: str, at: int) -> bool:
 
 _BLOCK_BITS = 20  # more blocks than a text of MAX_CHARS can have
 _LEAD = 2  # blocks
-_KEPT_WORDS = 200_000  # the memo is emptied above this, so that a long run's memory does not grow
-_LONGEST_KEPT = 40
 _BLOCK = 35  # words: about two sentences, the smallest entry of a digest
 _LINE_BLOCK = 10  # a line shorter than that is a heading and belongs to what follows
 _MIN_BLOCKS = 4
@@ -154,13 +153,12 @@ def _cohesion(article: Article) -> dict[str, float]:
     """How the blocks hang together by the content words that they share."""
     sizes = _block_sizes(article)
     n = len(sizes)
-    words = article.words[: sum(sizes)]
-    codes = np.fromiter(map(_CODES.__getitem__, words), dtype=np.int64, count=len(words))
-    content = np.flatnonzero(codes)
+    words = article.word_numbers[: sum(sizes)]
+    content = np.flatnonzero(~article.among(_FUNCTION_WORDS)[words])
     if n < _MIN_BLOCKS or content.size < n:
         return dict.fromkeys(_COHESION, math.nan)
     # Each word once a block, in the order of words and then of blocks.
-    pairs = codes[content] << _BLOCK_BITS | np.repeat(np.arange(n), sizes)[content]
+    pairs = words[content] << _BLOCK_BITS | np.repeat(np.arange(n), sizes)[content]
     pairs.sort()
     pairs = pairs[_changes(pairs)]
     block = pairs & ((1 << _BLOCK_BITS) - 1)
@@ -206,18 +204,6 @@ def _block_sizes(article: Article) -> list[int]:
     return sizes
 
 
-class _Codes(dict[str, int]):
-    """Word -> a number for it, 0 where every story has it. Filled as it is used."""
-
-    def __missing__(self, word: str) -> int:
-        code = 0 if word in _FUNCTION_WORDS else crc32(word.encode("utf-8", "surrogatepass")) or 1
-        if len(self) >= _KEPT_WORDS:
-            self.clear()
-        if len(word) <= _LONGEST_KEPT:
-            self[word] = code
-        return code
-
-
 # Words that every story has, so that sharing them says nothing; after the stop list of Lewis et al. (2004), RCV1.
 _FUNCTION_WORDS = frozenset(
     """
@@ -244,4 +230,3 @@ _FUNCTION_WORDS = frozenset(
     n't 's 're 've 'll 'd 'm
     """.split()
 ).union(map(str, range(100)), map(str, range(1990, 2040)))
-_CODES = _Codes()
