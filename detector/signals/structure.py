@@ -61,7 +61,7 @@ def measure(article: Article) -> Reading:
         "links_per_1k_words": len(sites) * per_1k,
         "link_sites_log": math.log1p(len(set(sites))),
         "links_per_line": min(1.0, len(sites) / n_lines),
-        "source_notes_per_1k_words": (kinds["sources"] + kinds["source_note"]) * per_1k,
+        "source_notes_per_1k_words": sum(map(kinds.__getitem__, _SOURCE_NOTES)) * per_1k,
         "source_list_share": _source_list_share(article),
         "takeaway_headings_per_1k_words": kinds["takeaways"] * per_1k,
         "essay_headings_per_1k_words": kinds["essay_heading"] * per_1k,
@@ -76,7 +76,8 @@ def measure(article: Article) -> Reading:
     return Reading(values, spans)
 
 
-_SHOWN = frozenset(("takeaways", "sources", "source_note", "essay_heading", "digest_heading"))
+_SOURCE_NOTES = ("sources", "source_note", "inline_source_note")
+_SHOWN = frozenset((*_SOURCE_NOTES, "takeaways", "essay_heading", "digest_heading"))
 
 # ---- lines
 
