@@ -21,7 +21,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-DEFAULT = [ROOT.parent / "shared/data/corpus" / f"{name}.jsonl.gz" for name in ("gov_18f_blog", "gov_digitalgov", "bbc_2004")]
+DEFAULT = [
+    ROOT.parent / "shared/data/corpus" / f"{name}.jsonl.gz" for name in ("gov_18f_blog", "gov_digitalgov", "bbc_2004")
+]
 WANTED, ROUNDS = 600, 5
 
 
@@ -37,7 +39,9 @@ def choose(files: list[Path]) -> list[str]:
     """WANTED distinct articles of real length, evenly over the files."""
     texts = list(dict.fromkeys(t for t in read(files) if 250 <= len(t.split()) <= 3000))
     if len(texts) < 500:
-        sys.exit(f"{len(texts)} distinct articles of 250 to 3,000 words in {[str(f) for f in files]}: at least 500 are needed")
+        sys.exit(
+            f"{len(texts)} distinct articles of 250 to 3,000 words in {[str(f) for f in files]}: at least 500 are needed"
+        )
     return texts[:: max(1, len(texts) // WANTED)][:WANTED]
 
 
@@ -87,10 +91,14 @@ def main() -> None:
     tool = str(Path(python).with_name("detector"))
     imports = ratio(run(python, "-c", "import detector"), run(python, "-c", "import sklearn"), 9)
     bare = ratio(run(python, "-c", "pass"), run(python, "-c", "import sklearn"), 9)
-    cold = ratio(run(tool, "score", str(ROOT / "seeds/signal-box.txt")), run(python, "-c", "import sklearn.linear_model"), 9)
+    cold = ratio(
+        run(tool, "score", str(ROOT / "seeds/signal-box.txt")), run(python, "-c", "import sklearn.linear_model"), 9
+    )
     print(f"one core, {len(articles)} distinct articles, {words:.0f} words on average, medians of pairs in one run")
     print(f"scoring, as verdicts in wire format : {speed:.2f} times the speed of textstat's ten measures (3 wanted)")
-    print(f"import detector                     : {imports:.2f} of import sklearn (0.15 wanted; a bare python is {bare:.2f})")
+    print(
+        f"import detector                     : {imports:.2f} of import sklearn (0.15 wanted; a bare python is {bare:.2f})"
+    )
     print(f"cold detector score of one file     : {cold:.2f} of import sklearn.linear_model (1.5 wanted)")
     print(f"articles a second here              : {share / statistics.median(ours[1:]):.0f} (noisy; only ratios count)")
 

@@ -186,7 +186,9 @@ def _read_manifest(folder: Path) -> Mapping[str, Any]:
     try:
         raw = (folder / "manifest.json").read_bytes()
     except OSError:
-        raise ModelError(f"no model in {folder}: its manifest.json cannot be read; name a folder that has one") from None
+        raise ModelError(
+            f"no model in {folder}: its manifest.json cannot be read; name a folder that has one"
+        ) from None
     try:
         manifest = json.loads(raw)
         stated = manifest["digest"]

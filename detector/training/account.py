@@ -77,7 +77,11 @@ def ai_summary(out: HeldOut, name: str, band: int) -> dict[str, float]:
             areas.append(max(area, 1 - area) if name == "length" else area)
         for fpr, t in cut.items():
             rates[fpr].append(float((p >= t).mean()))
-    return {"auroc": float(np.mean(areas)), "tpr_at_1": float(np.mean(rates[0.01])), "tpr_at_5": float(np.mean(rates[0.05]))}
+    return {
+        "auroc": float(np.mean(areas)),
+        "tpr_at_1": float(np.mean(rates[0.01])),
+        "tpr_at_5": float(np.mean(rates[0.05])),
+    }
 
 
 def aggregation_score(out: HeldOut, name: str) -> Array:
@@ -99,7 +103,9 @@ def by_unit(mask: Mask, units: npt.NDArray[np.str_], smallest: int = 1) -> dict[
 def label_rates(labels: npt.NDArray[np.int64], rows: Mask) -> dict[str, float]:
     """The share of rows called by each label, and of abstentions."""
     called = labels[rows]
-    return {label: float((called == i).mean()) for i, label in enumerate(LABELS)} | {"abstained": float((called < 0).mean())}
+    return {label: float((called == i).mean()) for i, label in enumerate(LABELS)} | {
+        "abstained": float((called < 0).mean())
+    }
 
 
 def mean_over_units(rates: Sequence[float]) -> tuple[float, float, float]:
@@ -132,7 +138,10 @@ def headline(out: HeldOut, thresholds: Thresholds) -> dict[str, Any]:
     ):
         mean, low, high = mean_over_units([sum(label_rates(labels, m)[w] for w in wanted) for m in groups.values()])
         figures[name] = {"mean": mean, "low": low, "high": high, "units": len(groups)}
-    figures["hard originals called aggregated"] = {"share": label_rates(labels, hard)["aggregated"], "n": int(hard.sum())}
+    figures["hard originals called aggregated"] = {
+        "share": label_rates(labels, hard)["aggregated"],
+        "n": int(hard.sum()),
+    }
     return _rounded(figures)
 
 
@@ -181,10 +190,14 @@ def ai_page(out: HeldOut) -> str:
             s = ai_scores(out, n)
             enough = h.sum() >= SMALLEST
             line.append(f"{_f(auroc(s[m], s[h]))} {_ci(interval(auroc, s[m], s[h]))}" if enough else "–")
-            line.append(f"{_f((s[m] >= cut[n]).mean(), 2)} {_ci(interval(lambda v, t=cut[n]: float((v >= t).mean()), s[m]))}")
+            line.append(
+                f"{_f((s[m] >= cut[n]).mean(), 2)} {_ci(interval(lambda v, t=cut[n]: float((v >= t).mean()), s[m]))}"
+            )
         rows.append(line)
     false = []
-    for unit, rows_of in by_unit(originals(out), np.array([v.row.dataset for v in out.table.variants]), SMALLEST).items():
+    for unit, rows_of in by_unit(
+        originals(out), np.array([v.row.dataset for v in out.table.variants]), SMALLEST
+    ).items():
         rate = float((out.ai[rows_of] >= cut["model"]).mean())
         other = float((out.sums["n-grams"][rows_of, 3] >= cut["n-grams"]).mean())
         false.append((rate, [unit, str(int(rows_of.sum())), f"{rate:.1%}", f"{other:.1%}"]))
@@ -227,7 +240,16 @@ def origin_page(out: HeldOut, thresholds: Thresholds) -> str:
         at = {n: float((aggregation_score(out, n)[m] >= t).mean()) for n, t in cut.items()}
         for n, r in at.items():
             ranked[n].append(r)
-        rows.append([unit, str(int(m.sum())), _f(rates["aggregated"], 2), _f(rates["abstained"], 2), _f(at["model"], 2), _f(at["n-grams"], 2)])
+        rows.append(
+            [
+                unit,
+                str(int(m.sum())),
+                _f(rates["aggregated"], 2),
+                _f(rates["abstained"], 2),
+                _f(at["model"], 2),
+                _f(at["n-grams"], 2),
+            ]
+        )
     mean = mean_over_units([label_rates(labels, m)["aggregated"] for m in aggregators.values()])
     false = []
     sites = by_unit(people, units, 5)
@@ -239,17 +261,40 @@ def origin_page(out: HeldOut, thresholds: Thresholds) -> str:
     for name, wanted in (("called aggregated", ("aggregated",)), ("called rewritten", ("rewritten",)), ("called original", ("original",)),
                          ("called original or abstained", ("original", "abstained"))):  # fmt: skip
         value, low, high = mean_over_units([sum(label_rates(labels, m)[w] for w in wanted) for m in sites.values()])
-        summary.append([f"originals {name}", f"{value:.1%}", f"[{low:.1%}, {high:.1%}]", f"{len(sites)} sources, {int(people.sum())} texts"])
+        summary.append(
+            [
+                f"originals {name}",
+                f"{value:.1%}",
+                f"[{low:.1%}, {high:.1%}]",
+                f"{len(sites)} sources, {int(people.sum())} texts",
+            ]
+        )
     hard = people & np.array([v.row.hard for v in out.table.variants])
-    summary.append(["hard originals called aggregated", f"{label_rates(labels, hard)['aggregated']:.1%}", "", f"{int(hard.sum())} texts"])
-    summary.append(["aggregators called aggregated", f"{mean[0]:.1%}", f"[{mean[1]:.1%}, {mean[2]:.1%}]", f"{len(aggregators)} aggregators"])
+    summary.append(
+        [
+            "hard originals called aggregated",
+            f"{label_rates(labels, hard)['aggregated']:.1%}",
+            "",
+            f"{int(hard.sum())} texts",
+        ]
+    )
+    summary.append(
+        [
+            "aggregators called aggregated",
+            f"{mean[0]:.1%}",
+            f"[{mean[1]:.1%}, {mean[2]:.1%}]",
+            f"{len(aggregators)} aggregators",
+        ]
+    )
     for n in cut:
         summary.append([f"aggregators ranked above 98% of originals, by {n}", f"{np.mean(ranked[n]):.1%}", "", ""])
     dataset = np.array([v.row.dataset for v in out.table.variants])
     retold = []
     for unit, m in by_unit(whole & (out.table.origin == 1), dataset, SMALLEST).items():
         r = label_rates(labels, m)
-        retold.append([unit, str(int(m.sum())), *(f"{r[k]:.0%}" for k in ("rewritten", "aggregated", "original", "abstained"))])
+        retold.append(
+            [unit, str(int(m.sum())), *(f"{r[k]:.0%}" for k in ("rewritten", "aggregated", "original", "abstained"))]
+        )
     return "\n\n".join(
         [
             "## `origin`: original, rewritten or aggregated?",
@@ -258,7 +303,10 @@ def origin_page(out: HeldOut, thresholds: Thresholds) -> str:
             "Each aggregator, held out (recall by label; by rank: above the pooled originals' 98th percentile):",
             _table(["aggregator", "n", "called aggregated", "abstained", "by rank", "n-grams by rank"], rows),
             "Each source of human originals, worst first:",
-            _table(["source", "n", "aggregated", "rewritten", "original", "abstained"], [r for _, r in sorted(false, key=lambda x: -x[0])]),
+            _table(
+                ["source", "n", "aggregated", "rewritten", "original", "abstained"],
+                [r for _, r in sorted(false, key=lambda x: -x[0])],
+            ),
             "Rewritten texts, by dataset:",
             _table(["dataset", "n", "rewritten", "aggregated", "original", "abstained"], retold),
         ]
@@ -317,7 +365,10 @@ def card(manifest: Mapping[str, Any], out: HeldOut, rows: Sequence[Row]) -> str:
     datasets: dict[str, int] = {}
     for r in rows:
         datasets[r.dataset] = datasets.get(r.dataset, 0) + 1
-    thresholds = [[label, f"{t['value']:.3f}", f"{t['fpr']:.1%}", f"{t['n']} {t['on']}"] for label, t in manifest["thresholds"].items()]
+    thresholds = [
+        [label, f"{t['value']:.3f}", f"{t['fpr']:.1%}", f"{t['n']} {t['on']}"]
+        for label, t in manifest["thresholds"].items()
+    ]
     full, short = figures["ai"]["full"], figures["ai"]["100"]
     keys = [k for k in figures if "called" in k]
     return "\n\n".join(

@@ -56,7 +56,9 @@ class Recipe:
     n_composed: int = 250  # made-up texts of each kind, a fold
 
 
-def training_table(rows: Sequence[Row], folds: npt.NDArray[np.int64], recipe: Recipe) -> tuple[Table, npt.NDArray[np.int64]]:
+def training_table(
+    rows: Sequence[Row], folds: npt.NDArray[np.int64], recipe: Recipe
+) -> tuple[Table, npt.NDArray[np.int64]]:
     """The variants of all rows, measured, with the fold of each."""
     rng = np.random.default_rng(recipe.seed)
     listed = [(v, int(f)) for row, f in zip(rows, folds, strict=True) for v in make.vary(row, rng)]
@@ -69,7 +71,9 @@ def training_table(rows: Sequence[Row], folds: npt.NDArray[np.int64], recipe: Re
     return table, np.array([place[id(v)] for v in table.variants], dtype=np.int64)
 
 
-def held_out_table(rows: Sequence[Row], folds: npt.NDArray[np.int64], recipe: Recipe) -> tuple[Table, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def held_out_table(
+    rows: Sequence[Row], folds: npt.NDArray[np.int64], recipe: Recipe
+) -> tuple[Table, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The rows as they are scored, whole and by their first words, with the band and fold of each."""
     rng = np.random.default_rng(recipe.seed + 1)
     listed: list[tuple[Variant, int, int]] = []
@@ -98,7 +102,9 @@ def hold_out(train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe
     train_folds, test_folds = folds[: len(train_rows)], folds[len(train_rows) :]
     train, train_fold = training_table(train_rows, train_folds, recipe)
     test, band, fold = held_out_table(test_rows, test_folds, recipe)
-    test_groups = [{r.group for r, f in zip(test_rows, test_folds, strict=True) if f == k and r.group} for k in range(N_FOLDS)]
+    test_groups = [
+        {r.group for r, f in zip(test_rows, test_folds, strict=True) if f == k and r.group} for k in range(N_FOLDS)
+    ]
 
     def run(k: int) -> dict[str, Array]:
         chosen = training_mask([v.row for v in train.variants], train_fold, k)
@@ -114,15 +120,19 @@ def hold_out(train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe
         return scores
 
     sums: dict[str, Array] = {}
-    # forked processes share the tables; each fold's matrices are its own
-    for k, scores in enumerate(Parallel(n_jobs=recipe.jobs, backend="multiprocessing")(delayed(run)(k) for k in range(N_FOLDS))):
+    # threads share the tables, and the sparse products that fitting consists of let go of the interpreter's lock
+    for k, scores in enumerate(
+        Parallel(n_jobs=recipe.jobs, backend="threading")(delayed(run)(k) for k in range(N_FOLDS))
+    ):
         for name, s in scores.items():
             sums.setdefault(name, np.zeros((len(fold), 4)))[fold == k] = s
     origin, ai = np.zeros((len(fold), 3)), np.zeros(len(fold))
     units = test.units
     for k in range(N_FOLDS):
         others, own = fold != k, fold == k
-        calibration = fit_calibration(sums["model"][others], test.n_words[others], test.origin[others], test.ai[others], units[others])
+        calibration = fit_calibration(
+            sums["model"][others], test.n_words[others], test.origin[others], test.ai[others], units[others]
+        )
         origin[own], ai[own] = apply_calibration(calibration, sums["model"][own], test.n_words[own])
     return HeldOut(test, band, fold, sums, origin, ai)
 
@@ -187,11 +197,21 @@ def choose_thresholds(out: HeldOut) -> dict[str, dict[str, float | int | str]]:
     chosen: dict[str, dict[str, float | int | str]] = {}
     for label, fpr in (("aggregated", 0.004), ("rewritten", 0.006)):
         value = threshold_at(out.origin[rows, LABELS.index(label)], weights, fpr)  # type: ignore[arg-type]
-        chosen[label] = {"value": round(max(value, 0.5), 4), "fpr": fpr, "n": len(rows), "on": "held-out pre-2022 human originals"}
+        chosen[label] = {
+            "value": round(max(value, 0.5), 4),
+            "fpr": fpr,
+            "n": len(rows),
+            "on": "held-out pre-2022 human originals",
+        }
     rest = np.flatnonzero((out.table.origin > 0) & (out.band == 0))
     weights = weigh(out.table.units[rest], np.zeros(len(rest), dtype=np.int64))
     value = threshold_at(out.origin[rest, 0], weights, 0.05)
-    chosen["original"] = {"value": round(max(value, 0.5), 4), "fpr": 0.05, "n": len(rest), "on": "held-out rewritten and aggregated texts"}
+    chosen["original"] = {
+        "value": round(max(value, 0.5), 4),
+        "fpr": 0.05,
+        "n": len(rest),
+        "on": "held-out rewritten and aggregated texts",
+    }
     return chosen
 
 

@@ -133,7 +133,9 @@ def fit(
         rows = np.flatnonzero(chosen & (labels != UNKNOWN))
         present = np.unique(labels[rows])
         if len(present) < max(2, len(columns)):
-            raise CorpusError(f"head {head!r} needs rows of all its classes, and has {len(present)}: add labelled texts")
+            raise CorpusError(
+                f"head {head!r} needs rows of all its classes, and has {len(present)}: add labelled texts"
+            )
         hidden = [f in excluded.get(head, ()) or f.partition(".")[0] in excluded.get(head, ()) for f in features]
         seen = np.ones(x.shape[1], dtype=np.float32)
         seen[:n_curve] = ~np.repeat(np.array(hidden, dtype=bool), n_knots)
@@ -158,7 +160,9 @@ def gram_columns(grams: sp.csr_matrix, block: str) -> sp.csr_matrix:
     return grams[:, i << BITS : (i + 1) << BITS]
 
 
-def fit_calibration(total: Array, n_words: Array, origin: npt.NDArray[np.int64], ai: npt.NDArray[np.int64], units: npt.NDArray[np.str_]) -> dict[str, Array]:
+def fit_calibration(
+    total: Array, n_words: Array, origin: npt.NDArray[np.int64], ai: npt.NDArray[np.int64], units: npt.NDArray[np.str_]
+) -> dict[str, Array]:
     """Calibration arrays from the sums of rows that were held out, weighted as in training."""
     basis = np.array([length_basis(n) for n in n_words])
     known = ai != UNKNOWN

@@ -143,7 +143,8 @@ def write(
         "seed": recipe.seed,
         "rows": len(rows),
         "units": len({r.unit for r in rows}),
-        "libraries": {name: version(name) for name in ("numpy", "scikit-learn", "textstat")} | {"python": platform.python_version()},
+        "libraries": {name: version(name) for name in ("numpy", "scikit-learn", "textstat")}
+        | {"python": platform.python_version()},
         "metrics": account.headline(out, thresholds),
         "canaries": [],
     }

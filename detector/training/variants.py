@@ -114,7 +114,11 @@ def _opening(row: Row) -> str:
 
 def _stamp(rng: np.random.Generator) -> str:
     hour, minute = int(rng.integers(24)), int(rng.integers(60))
-    return str(rng.choice([f"{hour:02d}:{minute:02d}", f"{int(rng.integers(1, 23))} hours ago", f"{int(rng.integers(1, 28))} May"]))
+    return str(
+        rng.choice(
+            [f"{hour:02d}:{minute:02d}", f"{int(rng.integers(1, 23))} hours ago", f"{int(rng.integers(1, 28))} May"]
+        )
+    )
 
 
 def append_sources(text: str, others: Sequence[Row], rng: np.random.Generator) -> str:
@@ -124,7 +128,9 @@ def append_sources(text: str, others: Sequence[Row], rng: np.random.Generator) -
     for i, other in enumerate(others, 1):
         title, outlet = _opening(other), str(rng.choice(OUTLETS))
         link = f"https://www.{outlet.lower().replace(' ', '')}.com/{i}{int(rng.integers(1000))}"
-        lines.append([f"{i}. {title}", f"- {outlet}: {title}", f"{title} ({outlet})", f"[{i}] {outlet}. {title}. {link}"][style])
+        lines.append(
+            [f"{i}. {title}", f"- {outlet}: {title}", f"{title} ({outlet})", f"[{i}] {outlet}. {title}. {link}"][style]
+        )
     return f"{text}\n\n{rng.choice(SOURCE_HEADINGS)}\n" + "\n".join(lines)
 
 
@@ -197,4 +203,6 @@ def compose(rows: Sequence[Row], n: int, seed: int) -> Iterator[Variant]:
             append = append_sources if rng.random() < 0.5 else append_teasers
             text = relayer(crop(Article(clean(base, rng)), int(rng.integers(120, 600)), None), rng)
             made = "aggregated" if base.origin == "rewritten" else base.origin
-            yield Variant(replace(base, origin=made, ai=base.ai if append is append_sources else None), append(text, others, rng))
+            yield Variant(
+                replace(base, origin=made, ai=base.ai if append is append_sources else None), append(text, others, rng)
+            )
