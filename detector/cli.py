@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from enum import IntEnum, StrEnum
+from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
@@ -23,7 +24,7 @@ from detector.verdict import LABELS
 
 
 class Code(IntEnum):
-    """Exit codes. Of several that apply, NO_MODEL wins over USAGE over FAILED over HIT."""
+    """Exit codes. USAGE is found before a model is loaded, NO_MODEL before an input is read; FAILED wins over HIT."""
 
     SCORED = 0
     HIT = 1
@@ -328,6 +329,28 @@ def signals(
       detector signals --format json
     """
     put(report.signal_lines() if format is ListFormat.TEXT else iter([report.to_json(report.signal_table())]))
+    return Code.SCORED
+
+
+@app.command("train")
+@guarded
+def run_train(
+    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A folder with corpus/*.jsonl.gz, as docs/training.md has it.")],
+    output: Annotated[str, typer.Option(metavar="DIR", help="The model's folder, which must be new.")],
+    report: Annotated[str | None, typer.Option(metavar="FILE", help="Where to write the evaluation, as Markdown.")] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="How many processes measure texts.")] = 2,
+) -> int:
+    """Train a model and evaluate it on datasets held out.
+
+    Every row is first scored by a model that never saw its dataset; the model that is written is fitted on all of them.
+
+    \b
+    Examples:
+      detector train ../shared/data --output models/v2 --report docs/evaluation.md
+    """
+    from detector.training import publish  # scikit-learn is for those who train
+
+    publish.train(Path(corpus), Path(output), Path(report) if report else None, jobs, say)
     return Code.SCORED
 
 
