@@ -40,7 +40,8 @@ def choose(files: list[Path]) -> list[str]:
     texts = list(dict.fromkeys(t for t in read(files) if 250 <= len(t.split()) <= 3000))
     if len(texts) < 500:
         sys.exit(
-            f"{len(texts)} distinct articles of 250 to 3,000 words in {[str(f) for f in files]}: at least 500 are needed"
+            f"{len(texts)} distinct articles of 250 to 3,000 words in {[str(f) for f in files]}: at least 500 are "
+            f"needed"
         )
     return texts[:: max(1, len(texts) // WANTED)][:WANTED]
 
@@ -73,7 +74,8 @@ def main() -> None:
     measures = [
         getattr(textstat, name)
         for name in (
-            "flesch_reading_ease flesch_kincaid_grade gunning_fog smog_index automated_readability_index coleman_liau_index "
+            "flesch_reading_ease flesch_kincaid_grade gunning_fog smog_index automated_readability_index "
+            "coleman_liau_index "
             "dale_chall_readability_score linsear_write_formula lexicon_count difficult_words"
         ).split()
     ]
@@ -97,7 +99,8 @@ def main() -> None:
     print(f"one core, {len(articles)} distinct articles, {words:.0f} words on average, medians of pairs in one run")
     print(f"scoring, as verdicts in wire format : {speed:.2f} times the speed of textstat's ten measures (3 wanted)")
     print(
-        f"import detector                     : {imports:.2f} of import sklearn (0.15 wanted; a bare python is {bare:.2f})"
+        f"import detector                     : {imports:.2f} of import sklearn (0.15 wanted; a bare python is "
+        f"{bare:.2f})"
     )
     print(f"cold detector score of one file     : {cold:.2f} of import sklearn.linear_model (1.5 wanted)")
     print(f"articles a second here              : {share / statistics.median(ours[1:]):.0f} (noisy; only ratios count)")

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Article", "Detector", "DetectorError", "Evidence", "Verdict", "__version__"]
 
-_HOME = {"Article": "article", "Detector": "scoring", "DetectorError": "errors", "Evidence": "verdict", "Verdict": "verdict"}
+_HOME = {
+    "Article": "article",
+    "Detector": "scoring",
+    "DetectorError": "errors",
+    "Evidence": "verdict",
+    "Verdict": "verdict",
+}
 
 
 def __getattr__(name: str) -> Any:

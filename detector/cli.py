@@ -335,9 +335,11 @@ def signals(
 @app.command("train")
 @guarded
 def run_train(
-    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A folder with corpus/*.jsonl.gz, as docs/training.md has it.")],
+    corpus: Annotated[
+        str, typer.Argument(metavar="CORPUS", help="A folder with corpus/*.jsonl.gz (docs/training.md).")
+    ],
     output: Annotated[str, typer.Option(metavar="DIR", help="The model's folder, which must be new.")],
-    report: Annotated[str | None, typer.Option(metavar="FILE", help="Where to write the evaluation, as Markdown.")] = None,
+    report: Annotated[str | None, typer.Option(metavar="FILE", help="Where the evaluation goes.")] = None,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="How many processes measure texts.")] = 2,
 ) -> int:
     """Train a model and evaluate it on datasets held out.

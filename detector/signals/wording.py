@@ -24,7 +24,8 @@ BLOCKS = {"words": (1, 2), "style": (1, 2, 3)}  # block -> n of its n-grams
 
 _ENDINGS = tuple(
     sorted(
-        "ing ed ly tion sion s es er or al ity ment ness ive ous able ible ism ist ic ful less ance ence ant ent ate ize "
+        "ing ed ly tion sion s es er or al ity ment ness ive ous able ible ism ist ic ful less ance ence ant ent ate "
+        "ize "
         "ise ized fy ship hood ward ary ery ory age dom ian an y e".split(),
         key=lambda e: (-len(e), e),
     )

@@ -213,9 +213,11 @@ def ai_page(out: HeldOut) -> str:
     return "\n\n".join(
         [
             "## `ai`: did a language model write it?",
-            "Means over datasets and kinds of machine text, by the first words of each text. AUROC is against the human texts "
+            "Means over datasets and kinds of machine text, by the first words of each text. AUROC is against the "
+            "human texts "
             "of the same dataset; TPR at 1% and 5% FPR is by one threshold for all, set on the pooled human originals "
-            f"(n = {int(people.sum())} whole texts from before November 2022, units weighted by the root of their size).",
+            f"(n = {int(people.sum())} whole texts from before November 2022, units weighted by the root of their "
+            f"size).",
             _table(head, summary),
             "Whole texts, by dataset:",
             _table(["dataset", "kind", "machine", "human", "AUROC", "TPR@1%", "n-grams AUROC", "n-grams TPR@1%"], rows),
@@ -255,20 +257,14 @@ def origin_page(out: HeldOut, thresholds: Thresholds) -> str:
     sites = by_unit(people, units, 5)
     for unit, m in sites.items():
         r = label_rates(labels, m)
-        false.append((r["aggregated"] + r["rewritten"], [unit, str(int(m.sum())), f"{r['aggregated']:.1%}", f"{r['rewritten']:.1%}",
-                                                         f"{r['original']:.0%}", f"{r['abstained']:.0%}"]))  # fmt: skip
+        line = [unit, str(int(m.sum())), *(f"{r[k]:.1%}" for k in ("aggregated", "rewritten", "original", "abstained"))]
+        false.append((r["aggregated"] + r["rewritten"], line))
     summary = []
-    for name, wanted in (("called aggregated", ("aggregated",)), ("called rewritten", ("rewritten",)), ("called original", ("original",)),
-                         ("called original or abstained", ("original", "abstained"))):  # fmt: skip
+    for wanted in (("aggregated",), ("rewritten",), ("original",), ("original", "abstained")):
         value, low, high = mean_over_units([sum(label_rates(labels, m)[w] for w in wanted) for m in sites.values()])
-        summary.append(
-            [
-                f"originals {name}",
-                f"{value:.1%}",
-                f"[{low:.1%}, {high:.1%}]",
-                f"{len(sites)} sources, {int(people.sum())} texts",
-            ]
-        )
+        name = "originals called " + " or ".join(wanted)
+        size = f"{len(sites)} sources, {int(people.sum())} texts"
+        summary.append([name, f"{value:.1%}", f"[{low:.1%}, {high:.1%}]", size])
     hard = people & np.array([v.row.hard for v in out.table.variants])
     summary.append(
         [
@@ -343,13 +339,18 @@ def evaluation(out: HeldOut, manifest: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [
             "# Evaluation",
-            f"Written by `detector train`; do not edit. Model `{manifest['name']}`, corpus `{manifest['corpus'][:12]}`, seed "
+            f"Written by `detector train`; do not edit. Model `{manifest['name']}`, corpus "
+            f"`{manifest['corpus'][:12]}`, seed "
             f"{manifest['seed']}.",
-            "Every figure is on texts whose dataset the scoring model never saw: datasets (each site of `digests`, `human_sites` "
-            "and `ai_sites` is one) are dealt into eight folds, sets on the same base texts into the same one; the fold's datasets, "
-            "and every row elsewhere that shares a source text with them, are left out of training. Harder than leaving one dataset "
+            "Every figure is on texts whose dataset the scoring model never saw: datasets (each site of `digests`, "
+            "`human_sites` "
+            "and `ai_sites` is one) are dealt into eight folds, sets on the same base texts into the same one; the "
+            "fold's datasets, "
+            "and every row elsewhere that shares a source text with them, are left out of training. Harder than "
+            "leaving one dataset "
             "out, and eight fits in place of "
-            f"{manifest['units']}. Baselines are fitted on the same rows: *n-grams* is hashed word 1-2-grams with logistic "
+            f"{manifest['units']}. Baselines are fitted on the same rows: *n-grams* is hashed word 1-2-grams with "
+            f"logistic "
             "regression, *signals* every column but no n-grams, *length* the number of words.",
             ai_page(out),
             origin_page(out, manifest["thresholds"]),
@@ -374,22 +375,28 @@ def card(manifest: Mapping[str, Any], out: HeldOut, rows: Sequence[Row]) -> str:
     return "\n\n".join(
         [
             f"# Model card: {manifest['name']}",
-            "Two linear heads on measured signals and hashed word n-grams: `origin` (original, rewritten, aggregated) and `ai` "
+            "Two linear heads on measured signals and hashed word n-grams: `origin` (original, rewritten, "
+            "aggregated) and `ai` "
             "(did a language model write or rewrite it). English only. At least "
             f"{manifest['min_words']} words, or it abstains.",
             "## Use",
-            "Made to sort and to show: which articles to look at, and the quotations to look at in them. **Never the sole ground "
-            "for a sanction against a writer**, never on texts under the minimum length, never on other languages. Human texts by "
-            "students, learners and polished corporate writers come closest to machine text; texts lightly polished by a model "
+            "Made to sort and to show: which articles to look at, and the quotations to look at in them. **Never the "
+            "sole ground "
+            "for a sanction against a writer**, never on texts under the minimum length, never on other languages. "
+            "Human texts by "
+            "students, learners and polished corporate writers come closest to machine text; texts lightly polished "
+            "by a model "
             "come closest to human text, and most of those pass.",
             "## Thresholds",
             _table(["label", "probability", "false calls", "measured on"], thresholds),
             "## Results on held-out datasets",
-            f"`ai`, whole texts: mean AUROC {full['auroc']:.3f}, mean TPR {full['tpr_at_1']:.2f} at 1% FPR; first 100 words: "
+            f"`ai`, whole texts: mean AUROC {full['auroc']:.3f}, mean TPR {full['tpr_at_1']:.2f} at 1% FPR; first "
+            f"100 words: "
             f"{short['auroc']:.3f} and {short['tpr_at_1']:.2f}. Everything else is in `docs/evaluation.md`.",
             _table(["", "value"], [[k, f"{figures[k].get('mean', figures[k].get('share')):.1%}"] for k in keys]),
             "## Trained on",
-            f"{manifest['rows']} rows of {manifest['units']} datasets and sites, capped for each generator, and variants made from "
+            f"{manifest['rows']} rows of {manifest['units']} datasets and sites, capped for each generator, and "
+            f"variants made from "
             "them. Makers and licences: `docs/training.md`.",
             _table(["dataset", "rows"], [[d, str(n)] for d, n in sorted(datasets.items())]),
             "## Drift",

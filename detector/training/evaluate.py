@@ -24,7 +24,8 @@ BANDS = (50, 100, 300, None)  # first words of a text; None is the whole
 BASELINES = ("n-grams", "signals", "length")
 # Benchmarks whose line breaks tell how they were made and not who wrote them: all get the same dice there.
 ARTEFACT_LINES = frozenset(
-    "biscope detectrl_test fdgpt_closed_models imbd imbd_polish500 l2d l2r lastde llmfake outfox politifact_pp sheepdog".split()
+    "biscope detectrl_test fdgpt_closed_models imbd imbd_polish500 l2d l2r lastde llmfake outfox politifact_pp "
+    "sheepdog".split()
 )
 
 

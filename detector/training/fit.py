@@ -16,7 +16,6 @@ from detector.features import COLUMNS
 from detector.model import HEADS, Array, calibrate, length_basis
 from detector.signals.wording import BITS, BLOCKS
 from detector.training.table import UNKNOWN, Table
-from detector.verdict import LABELS
 
 KNOT_QUANTILES = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99)
 CURVE_SCALE = 0.25  # how freely curves move, beside n-grams
@@ -109,7 +108,7 @@ def fit(
     excluded: Mapping[str, Sequence[str]],
     blocks: Sequence[str] = tuple(BLOCKS),
 ) -> Weights:
-    """Both heads fitted on the chosen rows of a table; `excluded` names the families or columns that a head may not see.
+    """Both heads fitted on the chosen rows of a table; `excluded` names families or columns that a head may not see.
 
     Raises CorpusError if a head has fewer than two classes.
     """

@@ -17,6 +17,7 @@ from detector.training.variants import Variant
 from detector.verdict import LABELS
 
 UNKNOWN = -1
+ORIGINS: dict[str | None, int] = {None: UNKNOWN, **{label: i for i, label in enumerate(LABELS)}}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def tabulate(variants: Sequence[Variant], vocabulary: Iterable[str], jobs: int) 
         values=np.vstack([values for values, _, _ in done])[enough],
         grams=sp.vstack([grams for _, grams, _ in done], format="csr")[enough],
         n_words=n_words[enough],
-        origin=np.array([UNKNOWN if v.row.origin is None else LABELS.index(v.row.origin) for v in kept]),  # type: ignore[arg-type]
+        origin=np.array([ORIGINS[v.row.origin] for v in kept]),
         ai=np.array([UNKNOWN if v.row.ai is None else int(v.row.ai) for v in kept]),
     )
 

@@ -19,9 +19,10 @@ from detector.training.corpus import Row
 
 LONGEST = 1500  # words of a row that are used at all
 _PREAMBLE = re.compile(
-    r"^\s*(?:(?:sure|certainly|of course|okay|absolutely|here(?:'s| is| are)|below is|i(?:'ve| have) (?:rewritten|revised))"
-    r"\b[^\n]{0,160}[:!.]\s*(?:\n|(?<=:)\s*)|(?:\*\*)?(?:title|headline|article|abstract|summary|rewritten(?: \w+)?|review|story)"
-    r"(?:\*\*)?:(?:\*\*)?\s*)+",
+    r"^\s*(?:(?:sure|certainly|of course|okay|absolutely|here(?:'s| is| are)|below is|i(?:'ve| have) "
+    r"(?:rewritten|revised))"
+    r"\b[^\n]{0,160}[:!.]\s*(?:\n|(?<=:)\s*)"
+    r"|(?:\*\*)?(?:title|headline|article|abstract|summary|rewritten(?: \w+)?|review|story)(?:\*\*)?:(?:\*\*)?\s*)+",
     re.I,
 )
 _MARKS = re.compile(r"\*{1,3}|^#{1,6} +|^>+ ?|`+|_{2,}", re.M)
@@ -30,12 +31,14 @@ _TITLE_WORDS = 14
 
 SOURCE_HEADINGS = ("Sources", "Sources:", "References", "Source list", "Via", "Read more", "Further reading", "More at")
 TEASER_HEADINGS = (
-    "Read next", "Related", "Related stories", "Related articles", "More news", "Trending now", "Latest news", "Recommended",
-    "You may also like", "Also in the news", "Top stories", "More from this section", "Most read", "Up next",
+    "Read next", "Related", "Related stories", "Related articles", "More news", "Trending now", "Latest news",
+    "Recommended", "You may also like", "Also in the news", "Top stories", "More from this section", "Most read",
+    "Up next",
 )  # fmt: skip
 OUTLETS = (
-    "Reuters", "AP", "BBC", "CNN", "The Guardian", "Bloomberg", "The Verge", "TechCrunch", "Al Jazeera", "NPR", "AFP", "Axios",
-    "The New York Times", "The Washington Post", "Ars Technica", "Politico", "Sky News", "Nature", "Wired", "CNBC", "ESPN",
+    "Reuters", "AP", "BBC", "CNN", "The Guardian", "Bloomberg", "The Verge", "TechCrunch", "Al Jazeera", "NPR", "AFP",
+    "Axios", "The New York Times", "The Washington Post", "Ars Technica", "Politico", "Sky News", "Nature", "Wired",
+    "CNBC", "ESPN",
 )  # fmt: skip
 
 
