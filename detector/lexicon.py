@@ -17,6 +17,8 @@ Phrases are written as folded text reads: lower case, straight quotes, single sp
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -118,6 +120,11 @@ def sources() -> dict[str, dict]:  # type: ignore[type-arg]
     folder = resources.files("detector") / "lexicons"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
     return {f.name.removesuffix(".toml"): tomllib.loads(f.read_text("utf-8")) for f in files}
+
+
+def digest() -> str:
+    """The sha256 over every lexicon's content, in hex: a model is trained with these and no others."""
+    return hashlib.sha256(json.dumps(sources(), sort_keys=True).encode()).hexdigest()
 
 
 def scan(lowered: str) -> dict[str, tuple[Match, ...]]:

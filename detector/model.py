@@ -78,7 +78,7 @@ class StoredModel:
         share = ((x - low) / (high - low))[:, None]
         parts = (1 - share) * self.curves[rows, left] + share * self.curves[rows, left + 1]
         parts[~known] = 0.0
-        return parts
+        return np.asarray(parts, dtype=np.float64)
 
     def gram_weights(self, block: str, columns: npt.NDArray[np.int64]) -> Array:
         """What each occurrence of an n-gram adds to each head, (n_occurrences, 4)."""

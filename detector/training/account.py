@@ -21,7 +21,7 @@ from detector.training.evaluate import (
     interval,
     threshold_at,
 )
-from detector.training.fit import weigh
+from detector.training.fit import Names, weigh
 from detector.verdict import LABELS
 
 Thresholds = Mapping[str, Mapping[str, Any]]
@@ -29,9 +29,9 @@ Mask = npt.NDArray[np.bool_]
 SMALLEST = 20  # a slice of fewer rows gets no figure of its own
 
 
-def flat(values: Array) -> Array:
+def flat(units: Names) -> Array:
     """The weight of each row when units count by the root of their size."""
-    return weigh(values.tolist(), np.zeros(len(values), dtype=np.int64))  # type: ignore[arg-type]
+    return weigh(units, np.zeros(len(units), dtype=np.int64))
 
 
 def ai_thresholds(out: HeldOut) -> dict[str, dict[str, float | int]]:
@@ -67,7 +67,8 @@ def ai_summary(out: HeldOut, name: str, band: int) -> dict[str, float]:
     people = humans(out, band)
     weights = flat(out.table.units[people])
     cut = {fpr: threshold_at(scores[people], weights, fpr) for fpr in (0.01, 0.05)}
-    areas, rates = [], {fpr: [] for fpr in cut}  # type: dict[float, list[float]]
+    areas: list[float] = []
+    rates: dict[float, list[float]] = {fpr: [] for fpr in cut}
     for _, _, machine, own in machine_slices(out):
         p, n = scores[machine & (out.band == band)], scores[own & (out.band == band)]
         if len(p) < SMALLEST:
@@ -108,20 +109,24 @@ def label_rates(labels: npt.NDArray[np.int64], rows: Mask) -> dict[str, float]:
     }
 
 
+def _mean(values: Array) -> float:
+    return float(values.mean())
+
+
 def mean_over_units(rates: Sequence[float]) -> tuple[float, float, float]:
     """The mean of per-unit rates and its 95% bootstrap interval over units."""
     values = np.array(rates)
-    return (float(values.mean()), *interval(lambda v: float(v.mean()), values, n=1000))
+    return (float(values.mean()), *interval(_mean, values, n=1000))
 
 
 def originals(out: HeldOut) -> Mask:
     """Held-out whole human originals."""
-    return (out.band == 0) & (out.table.origin == 0) & (out.table.ai == 0)
+    return np.asarray((out.band == 0) & (out.table.origin == 0) & (out.table.ai == 0))
 
 
 def headline(out: HeldOut, thresholds: Thresholds) -> dict[str, Any]:
     """The figures that stand in the manifest: means over held-out datasets, with intervals over them."""
-    labels = decide_all(out.origin, thresholds)  # type: ignore[arg-type]
+    labels = decide_all(out.origin, thresholds)
     units = out.table.units
     whole = out.band == 0
     aggregators = by_unit(whole & (out.table.origin == 2), units, 5)
@@ -142,7 +147,7 @@ def headline(out: HeldOut, thresholds: Thresholds) -> dict[str, Any]:
         "share": label_rates(labels, hard)["aggregated"],
         "n": int(hard.sum()),
     }
-    return _rounded(figures)
+    return {k: _rounded(v) for k, v in figures.items()}
 
 
 def _rounded(value: Any) -> Any:
@@ -187,12 +192,12 @@ def ai_page(out: HeldOut) -> str:
             continue
         line = [dataset, kind, str(m.sum()), str(h.sum())]
         for n in ("model", "n-grams"):
-            s = ai_scores(out, n)
+            scores = ai_scores(out, n)
             enough = h.sum() >= SMALLEST
-            line.append(f"{_f(auroc(s[m], s[h]))} {_ci(interval(auroc, s[m], s[h]))}" if enough else "–")
-            line.append(
-                f"{_f((s[m] >= cut[n]).mean(), 2)} {_ci(interval(lambda v, t=cut[n]: float((v >= t).mean()), s[m]))}"
-            )
+            area = f"{_f(auroc(scores[m], scores[h]))} {_ci(interval(auroc, scores[m], scores[h]))}"
+            reached = (scores[m] >= cut[n]).astype(np.float64)
+            line.append(area if enough else "–")
+            line.append(f"{_f(reached.mean(), 2)} {_ci(interval(_mean, reached))}")
         rows.append(line)
     false = []
     for unit, rows_of in by_unit(
@@ -229,14 +234,15 @@ def ai_page(out: HeldOut) -> str:
 
 def origin_page(out: HeldOut, thresholds: Thresholds) -> str:
     """The `origin` head's section."""
-    labels = decide_all(out.origin, thresholds)  # type: ignore[arg-type]
+    labels = decide_all(out.origin, thresholds)
     units = out.table.units
     whole = out.band == 0
     people = originals(out)
     weights = flat(units[people])
     cut = {n: threshold_at(aggregation_score(out, n)[people], weights, 0.02) for n in ("model", *BASELINES)}
     aggregators = by_unit(whole & (out.table.origin == 2), units, 5)
-    rows, ranked = [], {n: [] for n in cut}  # type: dict[str, list[float]]
+    rows: list[list[str]] = []
+    ranked: dict[str, list[float]] = {n: [] for n in cut}
     for unit, m in aggregators.items():
         rates = label_rates(labels, m)
         at = {n: float((aggregation_score(out, n)[m] >= t).mean()) for n, t in cut.items()}
@@ -256,9 +262,13 @@ def origin_page(out: HeldOut, thresholds: Thresholds) -> str:
     false = []
     sites = by_unit(people, units, 5)
     for unit, m in sites.items():
-        r = label_rates(labels, m)
-        line = [unit, str(int(m.sum())), *(f"{r[k]:.1%}" for k in ("aggregated", "rewritten", "original", "abstained"))]
-        false.append((r["aggregated"] + r["rewritten"], line))
+        rates = label_rates(labels, m)
+        line = [
+            unit,
+            str(int(m.sum())),
+            *(f"{rates[k]:.1%}" for k in ("aggregated", "rewritten", "original", "abstained")),
+        ]
+        false.append((rates["aggregated"] + rates["rewritten"], line))
     summary = []
     for wanted in (("aggregated",), ("rewritten",), ("original",), ("original", "abstained")):
         value, low, high = mean_over_units([sum(label_rates(labels, m)[w] for w in wanted) for m in sites.values()])
@@ -287,9 +297,13 @@ def origin_page(out: HeldOut, thresholds: Thresholds) -> str:
     dataset = np.array([v.row.dataset for v in out.table.variants])
     retold = []
     for unit, m in by_unit(whole & (out.table.origin == 1), dataset, SMALLEST).items():
-        r = label_rates(labels, m)
+        rates = label_rates(labels, m)
         retold.append(
-            [unit, str(int(m.sum())), *(f"{r[k]:.0%}" for k in ("rewritten", "aggregated", "original", "abstained"))]
+            [
+                unit,
+                str(int(m.sum())),
+                *(f"{rates[k]:.0%}" for k in ("rewritten", "aggregated", "original", "abstained")),
+            ]
         )
     return "\n\n".join(
         [
@@ -315,12 +329,12 @@ def calibration_page(out: HeldOut) -> str:
     for band in BANDS:
         m = np.flatnonzero((out.band == (band or 0)) & (out.table.ai >= 0))
         truth = out.table.ai[m] == 1
-        w = weigh(out.table.units[m].tolist(), out.table.ai[m])
+        w = weigh(out.table.units[m], out.table.ai[m])
         line = [str(band or "full"), str(len(m)), _f(calibration_error(out.ai[m], truth, w)),
                 _f(float(np.average((out.ai[m] - truth) ** 2, weights=w)))]  # fmt: skip
         m = np.flatnonzero((out.band == (band or 0)) & (out.table.origin >= 0))
         if len(np.unique(out.table.origin[m])) == len(LABELS):
-            w = weigh(out.table.units[m].tolist(), out.table.origin[m])
+            w = weigh(out.table.units[m], out.table.origin[m])
             line += [_f(calibration_error(out.origin[m, i], out.table.origin[m] == i, w)) for i in range(len(LABELS))]
         else:
             line += ["–"] * len(LABELS)

@@ -134,10 +134,10 @@ def sample(rows: Iterable[Row], cap: int, seed: int) -> list[Row]:
     for r in rows:
         # two texts with the same first 40 words are one text scraped twice; the first set to hold it keeps it,
         # but the page and main-text versions of one article are both wanted
-        key = hashlib.md5(" ".join(r.text.lower().split()[:40]).encode("utf-8", "surrogatepass")).digest()
-        if key in seen or len(r.text.split()) < 20:
+        opening = hashlib.blake2b(" ".join(r.text.lower().split()[:40]).encode("utf-8", "surrogatepass")).digest()
+        if opening in seen or len(r.text.split()) < 20:
             continue
-        seen.add(key)
+        seen.add(opening)
         cells.setdefault((r.unit, str(r.origin), str(r.ai), r.kind, r.generator), []).append(r)
     rng = np.random.default_rng(seed)
     chosen: list[Row] = []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,9 +41,6 @@ class HeldOut:
     sums: dict[str, Array]
     origin: Array
     ai: Array
-
-    def subset(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        return np.flatnonzero(mask)
 
 
 @dataclass(frozen=True)
@@ -188,7 +186,8 @@ def calibration_error(probability: Array, truth: npt.NDArray[np.bool_], weights:
 def humans(out: HeldOut, band: int) -> npt.NDArray[np.bool_]:
     """Held-out texts at a band that people surely wrote, as originals: what a false-positive rate is measured on."""
     rows = [v.row for v in out.table.variants]
-    return (out.band == band) & (out.table.ai == 0) & (out.table.origin == 0) & np.array([r.surely_human for r in rows])
+    surely = np.array([r.surely_human for r in rows], dtype=bool)
+    return np.asarray((out.band == band) & (out.table.ai == 0) & (out.table.origin == 0) & surely)
 
 
 def choose_thresholds(out: HeldOut) -> dict[str, dict[str, float | int | str]]:
@@ -197,7 +196,7 @@ def choose_thresholds(out: HeldOut) -> dict[str, dict[str, float | int | str]]:
     weights = weigh(out.table.units[rows], np.zeros(len(rows), dtype=np.int64))
     chosen: dict[str, dict[str, float | int | str]] = {}
     for label, fpr in (("aggregated", 0.004), ("rewritten", 0.006)):
-        value = threshold_at(out.origin[rows, LABELS.index(label)], weights, fpr)  # type: ignore[arg-type]
+        value = threshold_at(out.origin[rows, LABELS.index(label)], weights, fpr)
         chosen[label] = {
             "value": round(max(value, 0.5), 4),
             "fpr": fpr,
@@ -216,7 +215,7 @@ def choose_thresholds(out: HeldOut) -> dict[str, dict[str, float | int | str]]:
     return chosen
 
 
-def decide_all(origin: Array, thresholds: dict[str, dict[str, float | int | str]]) -> npt.NDArray[np.int64]:
+def decide_all(origin: Array, thresholds: Mapping[str, Mapping[str, Any]]) -> npt.NDArray[np.int64]:
     """Label indices by detector.verdict.decide's rule, UNKNOWN where it abstains."""
     labels = np.full(len(origin), UNKNOWN)
     for index, label in enumerate(LABELS):

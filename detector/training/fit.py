@@ -20,6 +20,8 @@ from detector.training.table import UNKNOWN, Table
 KNOT_QUANTILES = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99)
 CURVE_SCALE = 0.25  # how freely curves move, beside n-grams
 INVERSE_PENALTY = 30.0  # sklearn's C; .. 10 to 100 are within noise of each other
+Names = npt.NDArray[np.str_]
+
 BALANCE = 0.5  # a unit of n rows weighs n**(1 - BALANCE)
 
 
@@ -42,7 +44,7 @@ class Weights:
             total = total + shares @ self.curves.reshape(-1, len(HEADS))
         for block, weights in self.grams.items():
             total = total + gram_columns(table.grams, block) @ weights
-        return total
+        return np.asarray(total, dtype=np.float64)
 
 
 def find_knots(values: Array) -> Array:
@@ -53,7 +55,7 @@ def find_knots(values: Array) -> Array:
         if len(known):
             knots[j] = np.quantile(known, KNOT_QUANTILES)
     step = np.maximum(1e-6, 1e-6 * np.abs(knots).max(axis=1, keepdims=True))
-    return np.maximum.accumulate(knots, axis=1) + step * np.arange(knots.shape[1])
+    return np.asarray(np.maximum.accumulate(knots, axis=1) + step * np.arange(knots.shape[1]))
 
 
 def hat_matrix(values: Array, knots: Array) -> sp.csr_matrix:
@@ -90,9 +92,9 @@ def _absences(values: Array, n_knots: int) -> sp.csr_matrix:
     return sp.csr_matrix(np.repeat(np.isnan(values), n_knots, axis=1).astype(np.float32))
 
 
-def weigh(units: Sequence[str], labels: npt.NDArray[np.int64]) -> Array:
+def weigh(units: Names, labels: npt.NDArray[np.int64]) -> Array:
     """A weight for each row: large units held back, classes of equal weight, mean 1."""
-    cells = list(zip(units, labels.tolist(), strict=True))
+    cells = list(zip(units.tolist(), labels.tolist(), strict=True))
     size = Counter(cells)
     weights = np.array([size[c] ** -BALANCE for c in cells])
     present = np.unique(labels)
@@ -160,7 +162,11 @@ def gram_columns(grams: sp.csr_matrix, block: str) -> sp.csr_matrix:
 
 
 def fit_calibration(
-    total: Array, n_words: Array, origin: npt.NDArray[np.int64], ai: npt.NDArray[np.int64], units: npt.NDArray[np.str_]
+    total: Array,
+    n_words: npt.NDArray[np.int64],
+    origin: npt.NDArray[np.int64],
+    ai: npt.NDArray[np.int64],
+    units: npt.NDArray[np.str_],
 ) -> dict[str, Array]:
     """Calibration arrays from the sums of rows that were held out, weighted as in training."""
     basis = np.array([length_basis(n) for n in n_words])
@@ -179,7 +185,9 @@ def fit_calibration(
     return {"ai": ai_array, "origin": origin_array}
 
 
-def apply_calibration(calibration: dict[str, Array], total: Array, n_words: Array) -> tuple[Array, Array]:
+def apply_calibration(
+    calibration: dict[str, Array], total: Array, n_words: npt.NDArray[np.int64]
+) -> tuple[Array, Array]:
     """Calibrated probabilities of many rows: (n, 3) of LABELS and (n,) of a language model."""
     pairs = [calibrate(calibration, t, int(n)) for t, n in zip(total, n_words, strict=True)]
     return np.array([p for p, _ in pairs]).reshape(-1, 3), np.array([p for _, p in pairs])

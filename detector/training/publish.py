@@ -130,14 +130,14 @@ def write(
 ) -> None:
     """A model folder, complete and loadable; its canaries are what it itself gives."""
     output.mkdir(parents=True)
-    np.savez_compressed(
-        output / "weights.npz",
-        knots=weights.knots,
-        curves=weights.curves.astype(np.float32),
-        intercept=weights.intercept,
+    arrays: dict[str, Any] = {
+        "knots": weights.knots,
+        "curves": weights.curves.astype(np.float32),
+        "intercept": weights.intercept,
         **{f"grams_{b}": w.astype(np.float16) for b, w in weights.grams.items()},
         **{f"calibration_{head}": a for head, a in calibration.items()},
-    )
+    }
+    np.savez_compressed(output / "weights.npz", **arrays)
     (output / "vocabulary.txt").write_text("\n".join(recipe.vocabulary) + "\n", "utf-8")
     thresholds = choose_thresholds(out)
     manifest: dict[str, Any] = {
