@@ -121,11 +121,15 @@ def length_basis(n_words: float) -> Array:
 
 
 def calibrate(calibration: Mapping[str, Array], total: Array, n_words: int) -> tuple[Array, float]:
-    """See StoredModel.calibrate. `origin` is (2, 3, 4): by length basis, a row a label over (scores, 1)."""
+    """See StoredModel.calibrate. `ai` is (2, 2): by length basis, (slope, offset) of the ai sum.
+
+    `origin` is (2, 3, 5): by length basis, a row a label over (all four sums, 1); the ai sum helps to tell retold from
+    original, for most retelling is done by machines.
+    """
     basis = length_basis(n_words)
     slope, offset = calibration["ai"].T @ basis
     ai = 1 / (1 + math.exp(-max(min(slope * total[3] + offset, 500.0), -500.0)))
-    logits = np.tensordot(basis, calibration["origin"], 1) @ np.append(total[:3], 1.0)
+    logits = np.tensordot(basis, calibration["origin"], 1) @ np.append(total, 1.0)
     e = np.exp(logits - logits.max())
     return e / e.sum(), ai
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from detector.errors import CorpusError
 from detector.features import COLUMNS
@@ -19,7 +19,8 @@ from detector.training.table import UNKNOWN, Table
 
 KNOT_QUANTILES = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99)
 CURVE_SCALE = 0.25  # how freely curves move, beside n-grams
-INVERSE_PENALTY = 30.0  # sklearn's C; .. 10 to 100 are within noise of each other
+INVERSE_PENALTY = 30.0  # 1 / (alpha * rows); 10 to 100 are within noise of each other on held-out datasets
+EPOCHS = 10
 Names = npt.NDArray[np.str_]
 
 BALANCE = 0.5  # a unit of n rows weighs n**(1 - BALANCE)
@@ -140,7 +141,15 @@ def fit(
         hidden = [f in excluded.get(head, ()) or f.partition(".")[0] in excluded.get(head, ()) for f in features]
         seen = np.ones(x.shape[1], dtype=np.float32)
         seen[:n_curve] = ~np.repeat(np.array(hidden, dtype=bool), n_knots)
-        classifier = LogisticRegression(C=INVERSE_PENALTY, solver="lbfgs", max_iter=80, tol=1e-3)
+        # Averaged SGD: on held-out datasets as good as or better than L-BFGS run to its end, in a tenth of the time.
+        classifier = SGDClassifier(
+            loss="log_loss",
+            alpha=1 / (INVERSE_PENALTY * len(rows)),
+            max_iter=EPOCHS,
+            tol=None,
+            average=True,
+            random_state=0,
+        )
         # a column of zeros gets no weight, and every other keeps its place
         classifier.fit(x[rows] @ sp.diags(seen), labels[rows], sample_weight=weigh(units[rows], labels[rows]))
         coefficients = classifier.coef_.T
@@ -177,11 +186,11 @@ def fit_calibration(
     w = platt.coef_[0]
     ai_array = np.stack([w[:2], w[2:]], axis=1)  # (basis, (slope, offset))
     known = origin != UNKNOWN
-    scores = np.hstack([total[:, :3], np.ones((len(total), 1))])
+    scores = np.hstack([total, np.ones((len(total), 1))])
     design = np.hstack([scores * basis[:, i : i + 1] for i in range(basis.shape[1])])[known]
     vector = LogisticRegression(C=1e2, max_iter=2000, fit_intercept=False)
     vector.fit(design, origin[known], sample_weight=weigh(units[known], origin[known]))
-    origin_array = vector.coef_.reshape(3, basis.shape[1], 4).transpose(1, 0, 2)
+    origin_array = vector.coef_.reshape(3, basis.shape[1], 5).transpose(1, 0, 2)
     return {"ai": ai_array, "origin": origin_array}
 
 
