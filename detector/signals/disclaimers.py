@@ -26,7 +26,6 @@ FEATURES = (
     Feature("disclosure_mentions_log", _LOG, "high: is about machine-made texts"),
 )
 
-_MADE = ("made", "made_from", "model_made", "model_used")
 _FILLER = frozenset(
     "a an the of by with using and or from our its their my advanced autonomous custom large local generative modern "
     "latest powerful automated help assistance aid support use power assisted tools tool technology based "
@@ -50,7 +49,20 @@ _MEDIUM = re.compile(
     r"\b(?:image|images|photo|photos|picture|illustration|illustrations|artwork|art|video|audio|cover|thumbnail|logo|"
     r"voice|song|music|graphic|code|icon|avatar|banner|disclaimer)\b"
 )
-_NOT_I = re.compile(r"\b(?:said|says|told|asked|replied|responded|answered|wrote|writes|like|phrases?|such as|:)\b")
+_FIRST_NAMES = ("claude", "gemini", "mistral")
+_THIS_IS = ("this is", "this was", "this has been")
+_VAGUE = (
+    "enhanced",
+    "refined",
+    "developed",
+    "done",
+    "made",
+    "published",
+    "automated",
+    "curated",
+    "assembled",
+    "assisted",
+)
 
 
 def measure(article: Article) -> Reading:
@@ -64,9 +76,10 @@ def measure(article: Article) -> Reading:
         for match in cues:
             name = match.entry.name
             if name == "placeholder":
-                if _bracketed(article.folded, match):
-                    counts["placeholders_log"] += 1
-                    spans.append(Span(match.start, _closing(article.folded, match.end), match.entry.note))
+                if (end := _bracketed(article.folded, match)) is not None:
+                    own = not _quoted(article, sentence, match.start)
+                    counts["placeholders_log"] += own
+                    (spans if own else mentions).append(Span(match.start - 1, end, match.entry.note))
             elif name in ("chatbot", "first_person"):
                 if name == "first_person" and _PERSON.match(article.lowered, match.end):
                     continue
@@ -98,14 +111,15 @@ def _claim(article: Article, sentence: Range, cues: list[Match]) -> tuple[Span, 
     low = article.lowered
     kinds = {c.entry.name for c in cues}
     whole = next((c for c in cues if c.entry.name == "disclosure"), None)
-    claim = _making(low, cues)
+    claim = _making(article, cues)
     if whole is None and claim is None:
         return None
     start, end, note = claim or (whole.start, whole.end, whole.entry.note)  # type: ignore[union-attr]
     own = [c for c in cues if c.entry.name == "own"]
-    head = low[sentence.start : start]
+    label = next((c for c in cues if c.entry.name == "label"), None)
+    head = low[label.end if label and label.end <= start else sentence.start : start]
     line = article.lines[bisect_right([r.start for r in article.lines], sentence.start) - 1]
-    subject = next((c for c in own if c.end <= start and start - c.end <= 80), None)
+    subject = next((c for c in own if c.end <= start <= c.end + 80 and low[c.start - 3 : c.start] != "in "), None)
     object_ = next((c for c in own if c.start >= end - 1 and c.start - end <= 40), None)
     if subject is not None:
         start = subject.start
@@ -120,31 +134,51 @@ def _claim(article: Article, sentence: Range, cues: list[Match]) -> tuple[Span, 
         return span, False
     if subject is not None and _ELSE.search(low, subject.end, max(subject.end, (claim or (start,))[0])):
         return span, False
-    if subject is not None or object_ is not None or whole is not None:
+    if subject is not None or whole is not None or (object_ is not None and kinds & {"model_used", "label"}):
+        return span, True
+    if object_ is not None:
+        return span, low[start:end].startswith(
+            ("ai wrote", "an ai wrote", "chatgpt wrote", "claude wrote", "perplexity wrote")
+        )
+    if head.strip(" *_([") in _THIS_IS and low[end : end + 4] in ("", ".", " and", " tex", " con"):
         return span, True
     if "made_from" in kinds and not kinds & {"model", "model_made", "model_used"}:
         return span, False
     return span, _stands_alone(article, line, sentence, start, kinds)
 
 
-def _making(low: str, cues: list[Match]) -> tuple[int, int, str] | None:
+def _making(article: Article, cues: list[Match]) -> tuple[int, int, str] | None:
+    """Where a sentence says that a machine made something, and the note for it."""
+    low = article.lowered
+    for made in cues:
+        if made.entry.name != "made":
+            continue
+        for m in cues:
+            if m.entry.name not in ("model", "model_made") or not 0 <= m.start - made.end <= 60:
+                continue
+            gap = low[made.end : m.start].replace(",", " ,").replace("(", " ").split()
+            named = len(gap) >= 3 and gap[1] in (",", "is") and gap[2] in ("a", "an", "our")  # "by Nova, an AI"
+            if all(w in _FILLER for w in (gap[3:] if named else gap)) and not _names_someone(article, m):
+                return made.start, m.end, "says that a language model made it"
     for c in cues:
-        if c.entry.name in ("model_made", "model_used", "made_from"):
-            if c.entry.name != "model_used" or not _PERSON.match(low, c.end):
-                return c.start, c.end, c.entry.note
-        elif c.entry.name == "made":
-            for m in cues:
-                if m.entry.name == "model" and 0 <= m.start - c.end <= 60 and not _PERSON.match(low, m.end):
-                    gap = low[c.end : m.start].replace(",", " ,").replace("(", " ").split()
-                    named = len(gap) >= 3 and gap[1] in (",", "is") and gap[2] in ("a", "an", "our")
-                    if all(w in _FILLER for w in (gap[3:] if named else gap)):
-                        return c.start, m.end, "says that a language model made it"
+        if c.entry.name in ("model_made", "model_used", "made_from") and not _names_someone(article, c):
+            return c.start, c.end, c.entry.note
     return None
+
+
+def _names_someone(article: Article, m: Match) -> bool:
+    """Whether the model's name qualifies or is a person's: "AI researcher", "Claude Dupont"."""
+    if _PERSON.match(article.lowered, m.end):
+        return True
+    after = article.folded[m.end : m.end + 3]
+    return article.lowered.endswith(_FIRST_NAMES, m.start, m.end) and after[:1] == " " and after[1:].istitle()
 
 
 def _stands_alone(article: Article, line: Range, sentence: Range, start: int, kinds: set[str]) -> bool:
     """Whether a claim without a subject is a note about the text: a line of its own near its start or end."""
     low = article.lowered
+    if low.startswith(_VAGUE, start):
+        return False
     if "label" in kinds:
         return True
     lead = re.sub(r"[^a-z ]", "", low[line.start : start]).split()
@@ -154,9 +188,9 @@ def _stands_alone(article: Article, line: Range, sentence: Range, start: int, ki
     place = article.lines.index(line)
     n_words = low.count(" ", line.start, line.end) + 1
     near_end = len(article.lines) - place <= 5
-    if low[start : start + 3] in ("ai-", "ai ") and "model_made" in kinds and "review" not in kinds:
+    if low.startswith(("ai-", "ai "), start):  # a headline, or a remark on such texts, starts like this too
         return bracketed and n_words <= 25
-    return bracketed or (near_end and place > 0) or n_words <= 8
+    return bracketed or (near_end and (place > 0 or len(article.lines) == 1)) or n_words <= 6
 
 
 def _quoted(article: Article, sentence: Range, at: int) -> bool:
@@ -171,10 +205,9 @@ def _quoted(article: Article, sentence: Range, at: int) -> bool:
     return single >= 0 and low.find("' ", at, at + 400) >= 0
 
 
-def _bracketed(folded: str, match: Match) -> bool:
-    opening = folded.rfind("[", max(0, match.start - 2), match.start)
-    return opening >= 0 and folded.find("]", match.end, match.end + 60) >= 0
-
-
-def _closing(folded: str, end: int) -> int:
-    return folded.find("]", end) + 1
+def _bracketed(folded: str, match: Match) -> int | None:
+    """Where the square bracket around a placeholder closes; None for code, links and footnotes."""
+    if match.start < 1 or folded[match.start - 1] != "[" or folded[max(0, match.start - 2) : match.start - 1].isalnum():
+        return None
+    end = folded.find("]", match.end, match.end + 60) + 1
+    return end if end and folded[end : end + 1] not in ("(", "[", ":") else None

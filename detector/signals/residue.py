@@ -1,9 +1,10 @@
 """Residue: page and feed furniture that reached the text: comment forms, share rows, lists of other stories, notices.
 
-Source: Kohlschütter, Fankhauser & Nejdl, Boilerplate Detection using Shallow Text Features (2010), whose link-free
-features (length, capitals, neighbours) are the ones used here; Pomikálek, jusText (2011), for context between good
-blocks; phrases in residue.toml and residue_context.toml. A small network, trained by detector/training/residue.py on
-pages whose main text is known, says for each line how likely it is furniture; residue_lines.json holds its numbers.
+Source: Kohlschütter, Fankhauser & Nejdl, Boilerplate Detection using Shallow Text Features (2010), whose features
+(lengths, capitals, neighbours) are the ones used here; Pomikálek, jusText (2011), for context between good blocks;
+phrases in residue.toml (furniture wherever they stand) and residue_context.toml (where the line says so too). A few
+shallow trees, grown by detector/training/residue.py on pages whose main text is known, say how likely a line is
+furniture; residue_lines.json holds them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from bisect import bisect_right
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -24,6 +27,7 @@ from detector.lexicon import Match
 from detector.signals.reading import Feature, Reading, Span
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 FEATURES = (
@@ -36,193 +40,20 @@ FEATURES = (
     Feature("title_repeats_log", "log(1 + number)", "high: the headline stands twice"),
 )
 
-FAMILIES = (
-    "comment_form", "related_list", "feed_notice", "share_row", "subscribe_box", "cookie_or_ad", "photo_credit",
-    "legal", "navigation",
-)  # fmt: skip
 SHORT = 20  # words; a line beyond is no label, and its wording is not looked at
-_FAR = 50  # lines
+_LABEL = 3  # words
+_LABEL_ODDS = 1.5  # log-odds of furniture a word; below, a short line does not by itself make one look at the others
+THRESHOLD = 0.5
 _STAMP = re.compile(
-    r"\d{1,2}[:.]\d\d\b|\bago\b|\b(?:am|pm|min|mins|minutes?|hours?)\b|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|\d(?:st|nd|rd|th)\b|"
+    r"\d{1,2}[:.]\d\d\b|\bago\b|\b(?:am|pm|min|mins|minutes?|hours?)\b|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|"
+    r"\d(?:st|nd|rd|th)\b|"
     r"\b(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\b.{0,12}\d"
 )
-_CLOCK = re.compile(r"(?:[01]?\d|2[0-3])[:.][0-5]\d(?: ?[ap]\.?m\.?)?(?: [a-z]{2,4})?|\d{1,2} (?:min|minute|hour|day)s? ago")
-_MARKS = np.zeros(256, dtype=np.uint8)  # 1 ends a sentence, 2 stands between links or before a handle
-_MARKS[[ord(c) for c in ".!?"]] = 1
-_MARKS[[ord(c) for c in "|>@©"]] = 2
-
-
-def line_features(article: Article, words: dict[str, float]) -> dict[str, Floats]:
-    """What each line looks like, by feature name, one value a line; `words` are log-odds for the words of labels."""
-    lines, folded, lowered = article.lines, article.folded, article.lowered
-    n = len(lines)
-    starts, ends = np.array(lines, dtype=np.int64).T
-    codes, kinds = article._folding.codes, article._folding.kinds
-    i = np.arange(n)
-    length = (ends - starts).astype(float)
-
-    def count(mask: Mask) -> Floats:
-        sums = _sums(mask)
-        return sums[ends] - sums[starts]
-
-    upper, letter_before = (kinds & 8) != 0, np.append(False, (kinds[:-1] & 16) != 0)
-    after_blank = np.append(False, codes[:-1] == 32)
-    n_words = count(codes == 32) + 1
-    digits, marks = count((kinds & 2) != 0), count((kinds & 4) != 0)
-    capitals, glued, n_upper = count(upper & after_blank), count(upper & letter_before), count(upper)
-    stops = count(np.append((codes[:-1] == 46) & (codes[1:] == 32), False)) if len(codes) else np.zeros(n)
-    separators = count((codes < 256) & (_MARKS[codes & 255] == 2))
-    last, first = codes[ends - 1], codes[starts]
-    stopped = (_MARKS[last & 255] == 1) & (last < 256) | ((last == 34) & (length > 20))
-    stamp, repeated, told, least, most, opening, closing = np.zeros((7, n))
-    short = np.flatnonzero(n_words <= SHORT).tolist()
-    texts = [lowered[starts[j] : ends[j]] for j in short]
-    seen = Counter(texts)
-    for j, text in zip(short, texts, strict=True):
-        if digits[j] or text.endswith("ago"):
-            stamp[j] = _STAMP.search(text) is not None
-        repeated[j] = seen[text] > 1
-        odds = [words.get(w, 0.0) for w in text.split()]
-        told[j], least[j], most[j] = sum(odds) / len(odds), min(odds), max(odds)
-        opening[j], closing[j] = odds[0], odds[-1]
-    families = {name: np.zeros(n) for name in FAMILIES}
-    covered, sure, label = np.zeros((3, n))
-    matches = article.matches["residue"] + article.matches["residue_context"]
-    for m, j in zip(matches, (np.searchsorted(starts, [m.start for m in matches], "right") - 1).tolist(), strict=True):
-        covered[j] += min(m.end, ends[j]) - m.start
-        if m.entry.where == "anywhere":
-            sure[j] = families[m.entry.name][j] = 1
-        elif n_words[j] <= SHORT:
-            label[j] = families[m.entry.name][j] = 1
-    cued = np.maximum(sure, label)
-
-    prose = ((n_words >= 14) & stopped) | (n_words >= 35)
-    at = np.flatnonzero(prose)
-    since = until = np.full(n, float(_FAR))
-    before = after = np.zeros(n)
-    if at.size:
-        k, m_ = np.searchsorted(at, i, "left") - 1, np.searchsorted(at, i, "right")
-        since = np.where(k >= 0, np.minimum(i - at[k], _FAR), _FAR).astype(float)
-        until = np.where(m_ < at.size, np.minimum(at[np.minimum(m_, at.size - 1)] - i, _FAR), _FAR).astype(float)
-        before, after = (i < at[0]).astype(float), (i > at[-1]).astype(float)
-    read = _sums(prose * np.minimum(length, 600))
-    passed = read[:-1] / max(read[-1], 1)
-    case = float(article.has_case)
-    title_case = case * capitals / np.maximum(n_words - 1, 1)
-    cue_sum = _sums(cued * (n_words <= 30))
-
-    def around(values: Floats, k: int) -> Floats:
-        sums = _sums(values)
-        low, high = np.maximum(i - k, 0), np.minimum(i + k + 1, n)
-        result: Floats = (sums[high] - sums[low]) / (high - low)
-        return result
-
-    capped, stopped_ = np.minimum(length, 400) / 400, stopped.astype(float)
-    brief = (n_words <= 6).astype(float)
-    return {
-        "words_2": np.minimum(n_words, 2) / 2, "words_5": np.minimum(n_words, 5) / 5,
-        "words_12": np.minimum(n_words, 12) / 12, "words_30": np.minimum(n_words, 30) / 30,
-        "words_80": np.minimum(n_words, 80) / 80, "word_length": np.minimum(length / n_words, 15) / 10,
-        "stopped": stopped_, "colon": (last == 58) * 1.0, "comma": (last == 44) * 1.0, "question": (last == 63) * 1.0,
-        "inner_stops": np.minimum(stops, 3), "bullet": np.isin(first, (8226, 45, 42)) * 1.0,
-        "digit_first": (kinds[starts] & 2) / 2.0, "lower_first": case * ((kinds[starts] & 16) / 16.0),
-        "mark_first": (kinds[starts] & 4) / 4.0, "digits": digits / length, "marks": marks / length,
-        "separators": np.minimum(separators, 3), "glued": np.minimum(glued, 4) * case, "title_case": title_case,
-        "title_case_long": title_case * np.minimum(n_words, 12) / 12, "all_caps": case * (n_upper > 0.6 * length),
-        "stamp": stamp, "stamp_brief": stamp * brief, "number": (digits + marks + n_words - 1 >= length) * 1.0,
-        "repeated": repeated, "covered": np.minimum(covered / length, 1), "label": label, "sure": sure,
-        "sure_short": sure * (n_words <= SHORT), "told": told, "told_least": least, "told_most": most,
-        "told_first": opening, "told_last": closing, "told_before": _shift(told, 1), "told_after": _shift(told, -1),
-        "told_2": around(told, 2), "told_6": around(told, 6), "before": before, "after": after,
-        "since": np.log1p(since), "until": np.log1p(until),
-        "run": np.where(prose, 0, np.log1p(since + until - 1)), "after_prose": (since == 1) * 1.0,
-        "before_prose": (until == 1) * 1.0, "passed": passed, "passed_squared": passed**2,
-        "head": np.exp(-i / 3), "tail": np.exp(-(n - 1 - i) / 5), "lines": np.full(n, math.log(n)),
-        "prose": prose * 1.0, "n_prose": np.full(n, math.log1p(at.size)), "prose_share": np.full(n, at.size / n),
-        "length_2": around(capped, 2), "length_5": around(capped, 5), "length_15": around(capped, 15),
-        "stopped_3": around(stopped_, 3), "stopped_8": around(stopped_, 8), "cued_2": around(cued, 2),
-        "cued_5": around(cued, 5), "cued_12": around(cued, 12), "stamp_3": around(stamp, 3),
-        "stamp_10": around(stamp, 10), "repeated_3": around(repeated, 3), "brief_3": around(brief, 3),
-        "brief_8": around(brief, 8), "length_before": _shift(capped, 1), "length_after": _shift(capped, -1),
-        "cued_before": _shift(cued, 1), "cued_after": _shift(cued, -1), "stamp_before": _shift(stamp, 1),
-        "stamp_after": _shift(stamp, -1), "cues_before": np.minimum(cue_sum[:-1] / 5, 2),
-        "cues_after": np.minimum((cue_sum[-1] - cue_sum[:-1]) / 5, 2), **families,
-    }  # fmt: skip
-
-
-def _sums(values: npt.NDArray[np.generic]) -> Floats:
-    sums = np.zeros(len(values) + 1)
-    np.cumsum(values, out=sums[1:])
-    return sums
-
-
-def _shift(values: Floats, by: int) -> Floats:
-    """`values` of the line before (by = 1) or after (by = -1); 0 where there is none."""
-    moved = np.zeros_like(values)
-    if by > 0:
-        moved[1:] = values[:-1]
-    else:
-        moved[:-1] = values[1:]
-    return moved
-
-
-@dataclass(frozen=True)
-class Network:
-    """A trained line network: one hidden layer of rectified units over `features`, and the words it knows."""
-
-    features: tuple[str, ...]
-    words: dict[str, float]
-    inner: Floats
-    inner_bias: Floats
-    outer: Floats
-    outer_bias: float
-
-    def to_json(self) -> str:
-        """Its numbers as a table: a line a feature."""
-        rows = {name: [float(f"{v:.3g}") for v in row] for name, row in zip(self.features, self.inner, strict=True)}
-        table = ",\n".join(f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
-        return (
-            f'{{"source": "detector/training/residue.py",\n"inner": {{\n{table}\n}},\n'
-            f'"inner_bias": {json.dumps([float(f"{v:.3g}") for v in self.inner_bias])},\n'
-            f'"outer": {json.dumps([float(f"{v:.3g}") for v in self.outer])},\n'
-            f'"outer_bias": {self.outer_bias:.3g},\n'
-            f'"words": {json.dumps(self.words, ensure_ascii=False)}}}\n'
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> Network:
-        data = json.loads(text)
-        inner = np.array(list(data["inner"].values()))
-        return cls(
-            tuple(data["inner"]), data["words"], inner, np.array(data["inner_bias"]), np.array(data["outer"]),
-            data["outer_bias"],
-        )  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def _network() -> Network:
-    return Network.from_json((resources.files("detector") / "lexicons" / "residue_lines.json").read_text("utf-8"))
-
-
-def line_scores(article: Article, network: Network | None = None) -> Floats:
-    """How likely each of `article.lines` is furniture, 0..1."""
-    if not article.lines:
-        return np.zeros(0)
-    network = network or _network()
-    x = np.array(list(line_features(article, network.words).values()))
-    hidden = np.maximum(network.inner.T @ x + network.inner_bias[:, None], 0)
-    scores: Floats = 1 / (1 + np.exp(-np.clip(network.outer @ hidden + network.outer_bias, -50, 50)))
-    return scores
-
-
-THRESHOLD = 0.5
-_ITEM_REACH = 3  # lines within which a second clock time makes the first a feed item
-_NOTES = {
-    "related_list": "pointer to other stories",
-    "time": "time stamp of a feed",
-    "title": "the headline again",
-    "line": "page furniture, by its shape and place",
-}
+_CLOCK = re.compile(
+    r"(?:[01]?\d|2[0-3])[:.][0-5]\d(?: ?[ap]\.?m\.?)?(?: [a-z]{2,4})?|\d{1,2} (?:min|minute|hour|day)s? ago"
+)
+_SEPARATORS = np.isin(np.arange(256), [ord(c) for c in "|>@©"])
+_DIGIT, _MARK, _UPPER, _LOWER, _STOP = 2, 4, 8, 16, 32  # the flags of article.kinds
 
 
 def furniture(article: Article) -> tuple[bool, ...]:
@@ -230,10 +61,261 @@ def furniture(article: Article) -> tuple[bool, ...]:
     return tuple(_decide(article).tolist())
 
 
+def line_scores(article: Article, trees: Trees | None = None) -> Floats:
+    """How likely each of `article.lines` is furniture, 0..1; 0 for all where no line has a phrase or a label of it."""
+    trees = trees or _trees()
+    features = line_features(article, trees.words)
+    if features is None:
+        return np.zeros(len(article.lines))
+    return trees.predict(np.array([features[name] for name in trees.features]))
+
+
+def line_features(article: Article, words: Mapping[str, float]) -> dict[str, Floats] | None:
+    """What each line looks like, by feature name; None if no line has a phrase or a label of furniture.
+
+    `words` are log-odds of furniture for the words of short lines.
+    """
+    matches = _phrases(article)
+    lines, lowered = article.lines, article.lowered
+    codes, kinds = article._folding.codes, article._folding.kinds
+    n = len(lines)
+    if not n:
+        return None
+    bounds = np.array(lines)
+    starts, ends = bounds[:, 0], bounds[:, 1]
+    length = (ends - starts).astype(float)
+
+    def count(mask: Mask) -> Floats:
+        places = np.searchsorted(np.flatnonzero(mask), bounds)
+        counts: Floats = (places[:, 1] - places[:, 0]).astype(float)
+        return counts
+
+    blank = codes == 32
+    n_words = count(blank) + 1
+    covered, cued = np.zeros((2, n))
+    for m, i in zip(matches, (np.searchsorted(starts, [m.start for m in matches], "right") - 1).tolist(), strict=True):
+        covered[i] += min(m.end, ends[i]) - m.start
+        cued[i] = cued[i] or m.entry.lexicon == "residue" or (n_words[i] <= SHORT and covered[i] >= 0.3 * length[i])
+    if not cued.any():
+        for i in np.flatnonzero(n_words <= _LABEL).tolist():
+            if sum(words.get(w, 0.0) for w in lowered[starts[i] : ends[i]].split()) > _LABEL_ODDS * n_words[i]:
+                break
+        else:
+            return None
+    told, least, opening, stamp = np.zeros((4, n))
+    digits = count((kinds & _DIGIT) != 0)
+    short = np.flatnonzero(n_words <= SHORT).tolist()
+    for i in short:
+        text = lowered[starts[i] : ends[i]]
+        odds = [words.get(w, 0.0) for w in text.split()]
+        told[i], least[i], opening[i] = sum(odds) / len(odds), min(odds), odds[0]
+        stamp[i] = (digits[i] > 0 or text.endswith("ago")) and _STAMP.search(text) is not None
+    upper = (kinds & _UPPER) != 0
+    case = float(article.has_case)
+    last, first = ends - 1, starts
+    stopped = ((kinds[last] & _STOP) != 0) | ((codes[last] == 34) & (length > 20))
+    prose = ((n_words >= 14) & stopped) | (n_words >= 35)
+    index = np.arange(n)
+    body = np.flatnonzero(prose)
+    since = index - np.append(body, -50)[np.searchsorted(body, index, "right") - 1]
+    until = np.append(body, n + 50)[np.searchsorted(body, index, "left")] - index
+    read = _sums(prose * np.minimum(length, 600))
+    cues = _sums(cued * (n_words <= 30))
+    capped = np.minimum(length, 400)
+    brief = (n_words <= 6).astype(float)
+    around = _Windows(np.array([told, capped, stopped, brief, cued, stamp]))
+    told_2, length_2, *_ = around.mean(2)
+    _, _, stopped_3, *_ = around.mean(3)
+    _, length_5, _, _, cued_5, _ = around.mean(5)
+    told_6, *_ = around.mean(6)
+    _, _, _, brief_8, _, _ = around.mean(8)
+    _, length_12, _, _, cued_12, stamp_12 = around.mean(12)
+    return {
+        "words": n_words,
+        "stopped": stopped * 1.0,
+        "colon": (codes[last] == 58) * 1.0,
+        "bullet": np.isin(codes[first], (8226, 45, 42)) * 1.0,
+        "mark_first": ((kinds[first] & _MARK) != 0) * 1.0,
+        "marks": count((kinds & _MARK) != 0) / length,
+        "digits": digits / length,
+        "separators": count((codes < 256) & _SEPARATORS[codes & 255]),
+        "glued": case * count(np.append(False, upper[1:] & ((kinds[:-1] & _LOWER) != 0))),
+        "title_case": case * count(np.append(False, upper[1:] & blank[:-1])) / np.maximum(n_words - 1, 1),
+        "stamp": stamp,
+        "covered": covered / length,
+        "told": told,
+        "told_least": least,
+        "told_first": opening,
+        "told_2": told_2,
+        "told_6": told_6,
+        "line": np.minimum(index, 20.0),
+        "lines_left": np.minimum(n - 1 - index, 60.0),
+        "n_lines": np.full(n, min(n, 300.0)),
+        "n_prose": np.full(n, min(body.size, 100.0)),
+        "prose_share": np.full(n, body.size / n),
+        "passed": read[:-1] / max(read[-1], 1),
+        "run": np.where(prose, 0.0, np.minimum(since, 50) + np.minimum(until, 50)),
+        "length_after": np.append(capped[1:], 0.0),
+        "length_2": length_2,
+        "length_5": length_5,
+        "length_12": length_12,
+        "stopped_3": stopped_3,
+        "brief_8": brief_8,
+        "cued_5": cued_5,
+        "cued_12": cued_12,
+        "stamp_12": stamp_12,
+        "cues_before": np.minimum(cues[:-1], 10),
+        "cues_after": np.minimum(cues[-1] - cues[:-1], 10),
+    }
+
+
+def _sums(values: Floats) -> Floats:
+    return np.append(0.0, np.cumsum(values))
+
+
+class _Windows:
+    """Means of rows of line features over the lines around each line."""
+
+    def __init__(self, rows: Floats) -> None:
+        self.sums = np.zeros((rows.shape[0], rows.shape[1] + 1))
+        np.cumsum(rows, axis=1, out=self.sums[:, 1:])
+
+    def mean(self, reach: int) -> Floats:
+        """Over the `reach` lines before, the line itself and the `reach` lines after."""
+        n = self.sums.shape[1] - 1
+        low = np.maximum(np.arange(n) - reach, 0)
+        high = np.minimum(np.arange(n) + reach + 1, n)
+        means: Floats = (self.sums[:, high] - self.sums[:, low]) / (high - low)
+        return means
+
+
+@dataclass(frozen=True, eq=False)
+class Trees:
+    """Boosted trees over line features; a row a tree, a column a node."""
+
+    features: tuple[str, ...]
+    words: dict[str, float]  # log-odds of furniture for the words of short lines
+    base: float
+    depth: int
+    feature: Ints  # the number of the feature that a node asks for
+    threshold: Floats
+    next: Ints  # (trees, nodes, 2): the node to go to if the feature is at most the threshold, or above; a leaf stays
+    value: Floats
+
+    def predict(self, x: Floats) -> Floats:
+        """Probabilities of furniture for `x`, a row a feature and a column a line."""
+        n_trees, n_nodes = self.feature.shape
+        first = np.arange(n_trees)[:, None] * n_nodes
+        feature, threshold, value = self.feature.ravel(), self.threshold.ravel(), self.value.ravel()
+        following = (self.next + first[:, :, None]).ravel()
+        flat, lines = x.ravel(), np.arange(x.shape[1])
+        node = np.repeat(first, x.shape[1], axis=1)
+        for _ in range(self.depth):
+            above = flat.take(feature.take(node) * x.shape[1] + lines) > threshold.take(node)
+            node = following.take(2 * node + above)
+        scores: Floats = 1 / (1 + np.exp(-(self.base + value.take(node).sum(axis=0))))
+        return scores
+
+    def to_json(self) -> str:
+        """Its numbers, a line a tree: feature, threshold, two next nodes and value of each node."""
+        rows = []
+        for tree in zip(self.feature, self.threshold, self.next, self.value, strict=True):
+            nodes = [
+                [self.features[f], float(f"{t:.5g}"), *map(int, following), float(f"{v:.4g}")]
+                for f, t, following, v in zip(*tree, strict=True)
+            ]
+            rows.append(json.dumps(nodes, separators=(",", ":")))
+        table = ",\n".join(rows)
+        return (
+            f'{{"source": "detector/training/residue.py", "base": {self.base:.5g}, "depth": {self.depth},\n'
+            f'"features": {json.dumps(self.features)},\n'
+            f'"trees": [\n{table}\n],\n"words": {json.dumps(self.words, ensure_ascii=False)}}}\n'
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Trees:
+        data = json.loads(text)
+        number = {name: i for i, name in enumerate(data["features"])}
+        trees = data["trees"]
+        return cls(
+            tuple(data["features"]),
+            data["words"],
+            data["base"],
+            data["depth"],
+            np.array([[number[node[0]] for node in tree] for tree in trees]),
+            np.array([[node[1] for node in tree] for tree in trees]),
+            np.array([[node[2:4] for node in tree] for tree in trees]),
+            np.array([[node[4] for node in tree] for tree in trees]),
+        )
+
+
+@lru_cache(maxsize=1)
+def _trees() -> Trees:
+    return Trees.from_json((resources.files("detector") / "lexicons" / "residue_lines.json").read_text("utf-8"))
+
+
+_UNMISTAKABLE = ("comment_form", "related_list", "feed_notice", "share_row", "subscribe_box", "cookie_or_ad")
+_NOTES = {
+    "time": "time stamp of a feed",
+    "title": "the headline again",
+    "line": "page furniture, by its shape and place",
+}
+
+
 def _decide(article: Article) -> Mask:
     chosen: Mask = line_scores(article) > THRESHOLD
+    # The first line is the headline as often as not; extractors leave it out, a reader does not.
+    if len(chosen) and article.folded.count(" ", *article.lines[0]) >= 4:
+        chosen[0] = False
+    # A few plain words that lead into a paragraph of the article are its heading.
+    lines, lowered = article.lines, article.lowered
+    for i in (np.flatnonzero(chosen[:-1] & ~chosen[1:])).tolist():
+        line, after = lowered[slice(*lines[i])], lines[i + 1]
+        plain = line.replace(" ", "").isalpha() and line.count(" ") < 4 and not line.startswith("by ")
+        if plain and after.end - after.start > 200:
+            chosen[i] = False
     chosen[_title_repeats(article)] = True
+    labels = _labels(article)
+    chosen[list(labels)] = True
+    for block in _feeds(article, [i for i, name in labels.items() if name == "related_list"]):
+        chosen[block] = True
     return chosen
+
+
+def _labels(article: Article) -> dict[int, str]:
+    """The lines that are hardly more than a phrase of furniture, and whose."""
+    labels = {}
+    for m in _phrases(article):
+        i = bisect_right(article.lines, m.start, key=lambda line: line.start) - 1
+        start, end = article.lines[i]
+        share = 0.4 if m.entry.lexicon == "residue" else 0.85
+        if m.entry.name in _UNMISTAKABLE and m.end - m.start >= share * (end - start):
+            labels[i] = m.entry.name
+    return labels
+
+
+def _feeds(article: Article, labels: list[int]) -> Iterator[slice]:
+    """Where a label such as "Read next" is followed by items that start with the hour: from the label to the last."""
+    clock = _clock_lines(article) if labels else []
+    done = -1
+    for label in labels:
+        if label < done:
+            continue
+        first = bisect_right(clock, label)
+        if first == len(clock) or clock[first] - label > 3:
+            continue
+        last, size = first, 0
+        while last + 1 < len(clock) and clock[last + 1] - clock[last] <= 5:
+            last += 1
+            size = max(size, clock[last] - clock[last - 1])
+        if size:
+            done = clock[last] + size
+            yield slice(label, done)
+
+
+def _clock_lines(article: Article) -> list[int]:
+    lowered = article.lowered
+    return [i for i, (a, b) in enumerate(article.lines) if b - a <= 20 and _CLOCK.fullmatch(lowered, a, b)]
 
 
 def _title_repeats(article: Article) -> list[int]:
@@ -242,21 +324,21 @@ def _title_repeats(article: Article) -> list[int]:
     if len(lines) < 3:
         return []
     title = lowered[slice(*lines[0])].strip(" .")
-    if not 3 <= title.count(" ") <= 30:
+    if not 3 <= title.count(" ") <= 30 or title[-1] in ",;:" or article.folded[lines[0].end - 1] == ".":
         return []
     return [i for i, line in enumerate(lines[1:6], 1) if lowered[slice(*line)].strip(" .") == title]
 
 
 def measure(article: Article) -> Reading:
     """How much of the text is furniture; spans are its lines, and what stands within a paragraph."""
-    lines, lowered = article.lines, article.lowered
+    lines = article.lines
     if not lines:
         return Reading({f.name: math.nan for f in FEATURES})
     chosen = _decide(article)
     titles = set(_title_repeats(article))
     picked = np.flatnonzero(chosen).tolist()
-    clock = [i for i in picked if lines[i].end - lines[i].start <= 20 and _CLOCK.fullmatch(lowered[slice(*lines[i])])]
-    notes = {i: _NOTES["line"] for i in picked}
+    clock = [i for i in _clock_lines(article) if chosen[i]] if picked else []
+    notes = dict.fromkeys(picked, _NOTES["line"])
     notes |= dict.fromkeys(clock, _NOTES["time"]) | dict.fromkeys(titles, _NOTES["title"])
     kinds: Counter[str] = Counter()
     inline = []
@@ -295,6 +377,6 @@ def _is_label(article: Article, m: Match) -> bool:
     if not article.has_case or " " not in folded[m.start : m.end] or m.entry.where != "anywhere":
         return False
     before, after = folded[max(0, m.start - 2) : m.start], folded[m.end : m.end + 2]
-    opens = not before or before[-1] in "\n[" or (before[-1] == " " and before[0] in ".!?\"])")
+    opens = not before or before[-1] in "\n[" or (before[-1] == " " and before[0] in '.!?"])')
     closes = not after or after[0] in "\n:]" or (after[0] == " " and not after[1:].islower() and after[1:] != "(")
     return folded[m.start].isupper() and opens and closes

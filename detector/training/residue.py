@@ -1,4 +1,4 @@
-"""Train the line network of detector/signals/residue.py on page sets, and rebuild lexicons/residue_lines.json.
+"""Grow the trees of detector/signals/residue.py on page sets, and rebuild lexicons/residue_lines.json.
 
     python -m detector.training.residue CORPUS_FOLDER [--evaluate]
 
@@ -14,6 +14,7 @@ import json
 import math
 import random
 import sys
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,9 @@ from detector.article import Article
 from detector.signals import residue
 
 Floats = npt.NDArray[np.float64]
-HIDDEN, EPOCHS, SEED = 24, 10, 0
-CLEAN_ROWS = 120  # of each clean set; enough to learn headings, lists and bylines that are no furniture
+DEPTH, PARTS, SEED = 4, 4, 0
+CLEAN_ROWS = 150  # of each clean set; enough to learn headings, lists and bylines that are no furniture
+CLEAN_WEIGHT, CROP_WEIGHT = 0.2, 0.2
 NEWS = ("goose3", "gravity_goose", "newspaper4k", "postlight_parser", "snacktory")
 
 
@@ -42,6 +44,7 @@ class Page:
     article: Article
     furniture: Floats
     length: Floats
+    weight: float = 1.0
 
 
 def read_pages(paths: Iterable[Path], rows: int | None = None) -> list[Page]:
@@ -60,16 +63,16 @@ def _page(dataset: str, record: dict[str, Any]) -> Page | None:
     article = Article(record["text"])
     if not article.lines:
         return None
+    labels = record.get("residue_lines") if record["kind"] == "page_with_residue" else None
     truth = np.zeros(len(record["text"]) + 1)
     at = 0
-    for line, label in zip(record["text"].split("\n"), record.get("residue_lines") or (), strict=False):
+    for line, label in zip(record["text"].split("\n"), labels or (), strict=False):
         truth[at : at + len(line)] = label
         at += len(line) + 1
     sums = np.concatenate(([0], np.cumsum(truth)))
     spans = np.array([article.span(*line) for line in article.lines])
-    return Page(
-        dataset, record["source"], article, sums[spans[:, 1]] - sums[spans[:, 0]], (spans[:, 1] - spans[:, 0]) * 1.0
-    )
+    furniture, length = sums[spans[:, 1]] - sums[spans[:, 0]], (spans[:, 1] - spans[:, 0]) * 1.0
+    return Page(dataset, record["source"] or "", article, furniture, length, CLEAN_WEIGHT if dataset in CLEAN else 1)
 
 
 def word_odds(pages: Sequence[Page], min_lines: int = 20, min_sites: int = 10) -> dict[str, float]:
@@ -94,26 +97,62 @@ def word_odds(pages: Sequence[Page], min_lines: int = 20, min_sites: int = 10) -
     return {w: v for w, v in odds.items() if abs(v) >= 0.5}
 
 
-def fit(pages: Sequence[Page], clean: Sequence[Page]) -> residue.Network:
-    """A network for these pages: one hidden layer, trained on lines weighted by the root of their length."""
-    from sklearn.neural_network import MLPClassifier
+def crop(page: Page) -> Page:
+    """The same page with less furniture before and after its main text: no page stops after a fixed number of lines."""
+    lines = page.article.lines
+    body = np.flatnonzero(2 * page.furniture <= page.length)
+    if not body.size:
+        return page
+    draw = random.Random(page.article.text[:200])
+    first = draw.randint(0, int(body[0]))
+    last = draw.randint(int(body[-1]), min(len(lines) - 1, int(body[-1]) + draw.choice((1, 4, 15, 30))))
+    article = Article(page.article.folded[lines[first].start : lines[last].end])
+    if len(article.lines) != last + 1 - first:  # a shorter text may be wrapped differently
+        return page
+    return Page(
+        page.dataset, page.site, article, page.furniture[first : last + 1], page.length[first : last + 1], CROP_WEIGHT
+    )
 
-    words = word_odds(pages)
-    table = [residue.line_features(page.article, words) for page in [*pages, *clean]]
-    names = list(table[0])
-    x = np.vstack([np.column_stack(list(features.values())) for features in table]).astype(np.float32)
-    furniture = np.concatenate([page.furniture for page in [*pages, *clean]])
-    length = np.concatenate([page.length for page in [*pages, *clean]])
-    y = (2 * furniture > length).astype(int)
-    weight = np.sqrt(np.minimum(length, 400))
-    mean, sd = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64) + 1e-6
-    drawn = np.random.default_rng(SEED).choice(len(y), len(y), p=weight / weight.sum())
-    model = MLPClassifier((HIDDEN,), alpha=1e-2, batch_size=512, max_iter=EPOCHS, random_state=SEED)
-    model.fit((x[drawn] - mean) / sd, y[drawn])
-    inner, outer = model.coefs_
-    inner = inner / sd[:, None]
-    bias = model.intercepts_[0] - mean @ inner
-    return residue.Network(tuple(names), words, inner, bias, outer[:, 0], float(model.intercepts_[1][0]))
+
+def fit(pages: Sequence[Page], clean: Sequence[Page]) -> residue.Trees:
+    """Trees for these pages: each line weighs its characters, a line of a clean article less."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    # A page's words are judged by other sites' pages, or the trees would trust the odds more than they deserve.
+    parts = [[page for page in pages if _part(page) != part] for part in range(PARTS)]
+    odds = [word_odds(others) for others in parts]
+    pages, words = [*pages, *map(crop, pages)], word_odds(pages)
+    rows, labels, weights = [], [], []
+    names: tuple[str, ...] = ()
+    for page in [*pages, *clean]:
+        features = residue.line_features(page.article, odds[_part(page)])
+        if features is not None:
+            names = tuple(features)
+            rows.append(np.array(list(features.values())).T)
+            labels.append(2 * page.furniture > page.length)
+            weights.append(np.minimum(page.length, 400) * page.weight)
+    weight = np.concatenate(weights)
+    model = HistGradientBoostingClassifier(
+        max_iter=50, learning_rate=0.2, max_leaf_nodes=8, max_depth=DEPTH, min_samples_leaf=60, l2_regularization=5,
+        early_stopping=False, random_state=SEED,
+    )  # fmt: skip
+    model.fit(np.vstack(rows), np.concatenate(labels), sample_weight=weight / weight.mean())
+    trees = [stage[0].nodes for stage in model._predictors]
+    feature = np.zeros((len(trees), max(map(len, trees))), dtype=np.int64)
+    following = np.zeros((*feature.shape, 2), dtype=np.int64)
+    threshold, value = (np.zeros(feature.shape) for _ in range(2))
+    for k, nodes in enumerate(trees):
+        own, leaf = np.arange(len(nodes)), nodes["is_leaf"] == 1
+        feature[k, own] = np.where(leaf, 0, nodes["feature_idx"])
+        threshold[k, own] = np.where(leaf, 0, nodes["num_threshold"])
+        following[k, own] = np.where(leaf, own, [nodes["left"], nodes["right"]]).T
+        value[k, own] = np.where(leaf, nodes["value"], 0)
+    base = float(np.ravel(model._baseline_prediction)[0])
+    return residue.Trees(names, words, base, DEPTH, feature, threshold, following, value)
+
+
+def _part(page: Page) -> int:
+    return zlib.crc32(page.site.encode()) % PARTS
 
 
 def f1(pages: Sequence[Page], chosen: Sequence[npt.NDArray[np.bool_]]) -> float:
@@ -125,13 +164,13 @@ def f1(pages: Sequence[Page], chosen: Sequence[npt.NDArray[np.bool_]]) -> float:
 
 
 def evaluate(pages: Sequence[Page], clean: Sequence[Page]) -> None:
-    """Print F1 by characters of each page set, by a network that has seen neither the set nor any of its sites."""
+    """Print F1 by characters of each page set, by trees that have seen neither the set nor any of its sites."""
     thresholds = (0.3, 0.4, 0.5, 0.6, 0.7)
     for dataset in sorted({p.dataset for p in pages}):
         held = [p for p in pages if p.dataset == dataset]
         sites = {p.site for p in held}
-        network = fit([p for p in pages if p.dataset != dataset and p.site not in sites], clean)
-        scores = [residue.line_scores(p.article, network) for p in held]
+        trees = fit([p for p in pages if p.dataset != dataset and p.site not in sites], clean)
+        scores = [residue.line_scores(p.article, trees) for p in held]
         row = "  ".join(f"{t}: {f1(held, [s > t for s in scores]):.3f}" for t in thresholds)
         print(f"{dataset:24}{'news ' if dataset in NEWS else '     '}{row}", flush=True)
 
