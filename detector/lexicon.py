@@ -18,7 +18,6 @@ Phrases are written as folded text reads: lower case, straight quotes, single sp
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -123,8 +122,12 @@ def sources() -> dict[str, dict]:  # type: ignore[type-arg]
 
 
 def digest() -> str:
-    """The sha256 over every lexicon's content, in hex: a model is trained with these and no others."""
-    return hashlib.sha256(json.dumps(sources(), sort_keys=True).encode()).hexdigest()
+    """The sha256 over every file of the lexicons' folder, in hex: a model is trained with these and no others."""
+    total = hashlib.sha256()
+    for file in sorted((resources.files("detector") / "lexicons").iterdir(), key=lambda f: f.name):
+        if file.is_file():
+            total.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
 
 
 def scan(lowered: str) -> dict[str, tuple[Match, ...]]:

@@ -90,14 +90,14 @@ class Verdict:
 
 
 def decide(probabilities: Mapping[str, float], thresholds: Mapping[str, float]) -> Label | None:
-    """The label whose probability reaches its threshold; aggregated before rewritten before original; else None.
+    """The likeliest label, if it clears its threshold; None is an abstention.
 
-    The order is the definition's: an article assembled from several sources is aggregated whoever rewrote it.
+    `original` must be probable enough itself. The other two accuse, so they must clear a bar set on what they say
+    together against `original` (1 - its probability): which of the two it is then does no writer a wrong.
     """
-    for label in reversed(LABELS):
-        if probabilities[label] >= thresholds[label]:
-            return label
-    return None
+    best: Label = max(LABELS, key=lambda label: probabilities[label])
+    certainty = probabilities[best] if best == "original" else 1 - probabilities["original"]
+    return best if certainty >= thresholds[best] else None
 
 
 def error_to_dict(id: str, code: str, message: str) -> dict[str, Any]:

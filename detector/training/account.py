@@ -194,9 +194,9 @@ def ai_page(out: HeldOut) -> str:
         for n in ("model", "n-grams"):
             scores = ai_scores(out, n)
             enough = h.sum() >= SMALLEST
-            area = f"{_f(auroc(scores[m], scores[h]))} {_ci(interval(auroc, scores[m], scores[h]))}"
+            area = f"{_f(auroc(scores[m], scores[h]))} {_ci(interval(auroc, scores[m], scores[h]))}" if enough else "–"
             reached = (scores[m] >= cut[n]).astype(np.float64)
-            line.append(area if enough else "–")
+            line.append(area)
             line.append(f"{_f(reached.mean(), 2)} {_ci(interval(_mean, reached))}")
         rows.append(line)
     false = []
@@ -381,7 +381,7 @@ def card(manifest: Mapping[str, Any], out: HeldOut, rows: Sequence[Row]) -> str:
     for r in rows:
         datasets[r.dataset] = datasets.get(r.dataset, 0) + 1
     thresholds = [
-        [label, f"{t['value']:.3f}", f"{t['fpr']:.1%}", f"{t['n']} {t['on']}"]
+        [label, f"{t['value']:.3f}", f"{t['fpr']:.1%} of {t['n']}" if "fpr" in t else "–", t["on"]]
         for label, t in manifest["thresholds"].items()
     ]
     full, short = figures["ai"]["full"], figures["ai"]["100"]
@@ -402,7 +402,9 @@ def card(manifest: Mapping[str, Any], out: HeldOut, rows: Sequence[Row]) -> str:
             "by a model "
             "come closest to human text, and most of those pass.",
             "## Thresholds",
-            _table(["label", "probability", "false calls", "measured on"], thresholds),
+            _table(["label", "certainty needed", "false calls", "on"], thresholds),
+            "Certainty is a label's own probability for original, and one minus the probability of original for the "
+            "others.",
             "## Results on held-out datasets",
             f"`ai`, whole texts: mean AUROC {full['auroc']:.3f}, mean TPR {full['tpr_at_1']:.2f} at 1% FPR; first "
             f"100 words: "

@@ -26,7 +26,7 @@ from detector.training.fit import Weights, fit, fit_calibration
 SEED = 20261121
 MIN_WORDS = 50
 VOCABULARY_SIZE = 3000
-CAP_TRAIN, CAP_TEST = 160, 80  # rows of one unit, label, kind and generator
+CAP_TRAIN, CAP_TEST = 300, 60  # rows of one unit, label, kind and generator
 
 # What a head may not see. Page furniture decides nothing, and an AI disclosure is proof when present, never a score.
 EXCLUDED: dict[str, tuple[str, ...]] = {

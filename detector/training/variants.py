@@ -187,8 +187,8 @@ def compose(rows: Sequence[Row], n: int, seed: int) -> Iterator[Variant]:
     originals with the same furniture, which stay original.
 
     Parts come from one unit and one fold's worth of rows, so a held-out dataset lends nothing to training. What is made
-    is a unit of its own, lest it outweigh what was found: as one row of every unit's it took a twentieth of the held-out
-    aggregators' recall.
+    is a unit of its own: as one more row of every unit it outweighed what was found, at the cost of a twentieth of the
+    recall on held-out aggregators.
     """
     rng = np.random.default_rng(seed)
     originals = [r for r in rows if r.origin == "original" and r.text.count(" ") > 120]
