@@ -21,6 +21,7 @@ KNOT_QUANTILES = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99)
 CURVE_SCALE = 0.25  # how freely curves move, beside n-grams
 INVERSE_PENALTY = 30.0  # 1 / (alpha * rows); 10 to 100 are within noise of each other on held-out datasets
 EPOCHS = 10
+SPREAD = 4.0  # the standard deviation of a head's sums in training, about what log-odds have
 Names = npt.NDArray[np.str_]
 
 BALANCE = 0.5  # a unit of n rows weighs n**(1 - BALANCE)
@@ -49,7 +50,7 @@ class Weights:
 
 
 def find_knots(values: Array) -> Array:
-    """Knots of each column's curve, strictly rising, (columns, knots): its quantiles, or those above its commonest value.
+    """Knots of each column's curve, strictly rising, (columns, knots): its quantiles, or those above its lowest value.
 
     What most texts lack (a list of sources, a time stamp) has its lowest value as one knot and spends the others on the
     texts that have it.
@@ -160,11 +161,13 @@ def fit(
             random_state=0,
         )
         # a column of zeros gets no weight, and every other keeps its place
-        classifier.fit(x[rows] @ sp.diags(seen), labels[rows], sample_weight=weigh(units[rows], labels[rows]))
-        coefficients = classifier.coef_.T
+        shown = x[rows] @ sp.diags(seen)
+        classifier.fit(shown, labels[rows], sample_weight=weigh(units[rows], labels[rows]))
+        scale = SPREAD / classifier.decision_function(shown).std()
+        coefficients = classifier.coef_.T * scale
         curves[:, :, columns] = (coefficients[:n_curve] * CURVE_SCALE).reshape(len(features), n_knots, len(columns))
         weights[:, columns] = coefficients[n_curve:]
-        intercept[columns] = classifier.intercept_
+        intercept[columns] = classifier.intercept_ * scale
     # Centred: a contribution is measured from the usual article, and an undefined number contributes nothing.
     middle = (usual.reshape(len(features), n_knots, 1) * curves).sum(axis=1)
     curves -= middle[:, None, :]
