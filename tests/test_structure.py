@@ -147,8 +147,8 @@ def test_stories_are_told_apart_without_lines() -> None:
     assert many["lead_cohesion"] < one["lead_cohesion"]
 
 
-def test_a_list_of_sources_has_a_share_of_the_lines() -> None:
-    assert values("The ferry sank.\nSources\n1. Ferry sinks\n2. A ferry is lost")["source_list_share"] == 0.5
+def test_listed_sources_are_counted() -> None:
+    assert values("The ferry sank.\nSources\n1. Ferry sinks\n2. A ferry is lost")["listed_sources_log"] == math.log1p(2)
 
 
 @given(st.text(alphabet="aBe .,\n\"'()-•1:/mayper", max_size=300))

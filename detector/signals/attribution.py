@@ -218,9 +218,12 @@ def _outlets(article: Article) -> tuple[list[Credit], list[Credit], list[Credit]
         kind = m.entry.name
         if case and not folded[start + 4 * low.startswith("the ", start)].isupper():
             continue
-        if kind == "generic":
-            start = _outlet_start(folded, low, start, case)
-            if start < 0:
+        if kind != "named":
+            # "the Times" alone is a listed name; "the Hexham Times" is one that no list has
+            longer = _outlet_start(folded, low, start, case)
+            if longer >= 0:
+                start = longer
+            elif kind == "generic":
                 continue
         name = low[start:end].removeprefix("the ")
         before = low[max(0, start - 16) : start].removesuffix("the ")

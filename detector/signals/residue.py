@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -262,6 +262,9 @@ _NOTES = {
 }
 
 
+_STOPS = frozenset('.!?"')
+
+
 def _decide(article: Article) -> Mask:
     chosen: Mask = line_scores(article) > THRESHOLD
     # The first line is the headline as often as not; extractors leave it out, a reader does not.
@@ -273,6 +276,14 @@ def _decide(article: Article) -> Mask:
         line, after = lowered[slice(*lines[i])], lines[i + 1]
         plain = line.replace(" ", "").isalpha() and line.count(" ") < 4 and not line.startswith("by ")
         if plain and after.end - after.start > 200:
+            chosen[i] = False
+    # A whole sentence right after a paragraph of the article goes on with it, unless a phrase says otherwise.
+    folded, phrases = article.folded, [m.start for m in article.matches["residue"]]
+    for i in (np.flatnonzero(chosen[1:] & ~chosen[:-1]) + 1).tolist():
+        line, before = lines[i], lines[i - 1]
+        whole = folded[line.end - 1] in _STOPS and folded.count(" ", *line) >= 7
+        prose = folded[before.end - 1] in _STOPS and before.end - before.start > 100
+        if whole and prose and bisect_left(phrases, line.end) == bisect_left(phrases, line.start):
             chosen[i] = False
     chosen[_title_repeats(article)] = True
     labels = _labels(article)

@@ -31,7 +31,7 @@ FEATURES = (
     Feature("link_sites_log", "log(1 + number)", "high: links to many sites"),
     Feature("links_per_line", "0..1", "high: each entry has its link"),
     Feature("source_notes_per_1k_words", _PER_1K, "high: names sources outside its sentences"),
-    Feature("source_list_share", _LINES, "high: lines stand below a heading for sources"),
+    Feature("listed_sources_log", "log(1 + number of lines)", "high: lists its sources under a heading"),
     Feature("takeaway_headings_per_1k_words", _PER_1K, "high: summary blocks"),
     Feature("essay_headings_per_1k_words", _PER_1K, "high: a template's headings"),
     Feature("digest_headings_per_1k_words", _PER_1K, "high: a digest's headings"),
@@ -62,7 +62,7 @@ def measure(article: Article) -> Reading:
         "link_sites_log": math.log1p(len(set(sites))),
         "links_per_line": min(1.0, len(sites) / n_lines),
         "source_notes_per_1k_words": sum(map(kinds.__getitem__, _SOURCE_NOTES)) * per_1k,
-        "source_list_share": _source_list_share(article),
+        "listed_sources_log": math.log1p(_n_listed_sources(article)),
         "takeaway_headings_per_1k_words": kinds["takeaways"] * per_1k,
         "essay_headings_per_1k_words": kinds["essay_heading"] * per_1k,
         "digest_headings_per_1k_words": kinds["digest_heading"] * per_1k,
@@ -102,11 +102,10 @@ def _line_shapes(lines: list[str]) -> dict[str, float]:
 _HEADING_WORDS = 12
 
 
-def _source_list_share(article: Article) -> float:
+def _n_listed_sources(article: Article) -> int:
+    """How many lines stand below a heading for sources."""
     start = next((m.end for m in article.matches["structure"] if m.entry.name == "sources"), None)
-    if start is None:
-        return 0.0
-    return sum(line.start >= start for line in article.lines) / len(article.lines)
+    return 0 if start is None else sum(line.start >= start for line in article.lines)
 
 
 # ---- links and dates; each pattern starts with a literal, so that a search runs at the speed of a substring's
