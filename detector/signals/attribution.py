@@ -226,7 +226,7 @@ def _outlets(article: Article) -> tuple[list[Credit], list[Credit], list[Credit]
             elif kind == "generic":
                 continue
         name = low[start:end].removeprefix("the ")
-        before = low[max(0, start - 16) : start].removesuffix("the ")
+        before = low[max(0, start - 24) : start].removesuffix("the ")
         after = low[end : end + 16]
         found = (start, end, name)
         if before.endswith("(") and after.startswith((") —", ")—", ") -")):
