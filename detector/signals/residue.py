@@ -280,10 +280,10 @@ def _decide(article: Article) -> Mask:
     # A whole sentence right after a paragraph of the article goes on with it, unless a phrase says otherwise.
     folded, phrases = article.folded, [m.start for m in article.matches["residue"]]
     for i in (np.flatnonzero(chosen[1:] & ~chosen[:-1]) + 1).tolist():
-        line, before = lines[i], lines[i - 1]
-        whole = folded[line.end - 1] in _STOPS and folded.count(" ", *line) >= 7
+        here, before = lines[i], lines[i - 1]
+        whole = folded[here.end - 1] in _STOPS and folded.count(" ", *here) >= 7
         prose = folded[before.end - 1] in _STOPS and before.end - before.start > 100
-        if whole and prose and bisect_left(phrases, line.end) == bisect_left(phrases, line.start):
+        if whole and prose and bisect_left(phrases, here.end) == bisect_left(phrases, here.start):
             chosen[i] = False
     chosen[_title_repeats(article)] = True
     labels = _labels(article)

@@ -29,6 +29,11 @@ Mask = npt.NDArray[np.bool_]
 SMALLEST = 20  # a slice of fewer rows gets no figure of its own
 
 
+def mean(values: Sequence[float] | npt.NDArray[Any]) -> float:
+    """The mean; NaN, without a warning, of nothing."""
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
 def flat(units: Names) -> Array:
     """The weight of each row when units count by the root of their size."""
     return weigh(units, np.zeros(len(units), dtype=np.int64))
@@ -79,9 +84,9 @@ def ai_summary(out: HeldOut, name: str, band: int) -> dict[str, float]:
         for fpr, t in cut.items():
             rates[fpr].append(float((p >= t).mean()))
     return {
-        "auroc": float(np.mean(areas)),
-        "tpr_at_1": float(np.mean(rates[0.01])),
-        "tpr_at_5": float(np.mean(rates[0.05])),
+        "auroc": mean(areas),
+        "tpr_at_1": mean(rates[0.01]),
+        "tpr_at_5": mean(rates[0.05]),
     }
 
 
@@ -104,19 +109,13 @@ def by_unit(mask: Mask, units: npt.NDArray[np.str_], smallest: int = 1) -> dict[
 def label_rates(labels: npt.NDArray[np.int64], rows: Mask) -> dict[str, float]:
     """The share of rows called by each label, and of abstentions."""
     called = labels[rows]
-    return {label: float((called == i).mean()) for i, label in enumerate(LABELS)} | {
-        "abstained": float((called < 0).mean())
-    }
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean())
+    return {label: mean(called == i) for i, label in enumerate(LABELS)} | {"abstained": mean(called < 0)}
 
 
 def mean_over_units(rates: Sequence[float]) -> tuple[float, float, float]:
     """The mean of per-unit rates and its 95% bootstrap interval over units."""
     values = np.array(rates)
-    return (float(values.mean()), *interval(_mean, values, n=1000))
+    return (mean(values), *interval(mean, values, n=1000))
 
 
 def originals(out: HeldOut) -> Mask:
@@ -141,8 +140,8 @@ def headline(out: HeldOut, thresholds: Thresholds) -> dict[str, Any]:
         ("originals called original", people, ("original",)),
         ("originals called original or abstained", people, ("original", "abstained")),
     ):
-        mean, low, high = mean_over_units([sum(label_rates(labels, m)[w] for w in wanted) for m in groups.values()])
-        figures[name] = {"mean": mean, "low": low, "high": high, "units": len(groups)}
+        value, low, high = mean_over_units([sum(label_rates(labels, m)[w] for w in wanted) for m in groups.values()])
+        figures[name] = {"mean": value, "low": low, "high": high, "units": len(groups)}
     figures["hard originals called aggregated"] = {
         "share": label_rates(labels, hard)["aggregated"],
         "n": int(hard.sum()),
@@ -197,7 +196,7 @@ def ai_page(out: HeldOut) -> str:
             area = f"{_f(auroc(scores[m], scores[h]))} {_ci(interval(auroc, scores[m], scores[h]))}" if enough else "–"
             reached = (scores[m] >= cut[n]).astype(np.float64)
             line.append(area)
-            line.append(f"{_f(reached.mean(), 2)} {_ci(interval(_mean, reached))}")
+            line.append(f"{_f(reached.mean(), 2)} {_ci(interval(mean, reached))}")
         rows.append(line)
     false = []
     for unit, rows_of in by_unit(
@@ -258,7 +257,7 @@ def origin_page(out: HeldOut, thresholds: Thresholds) -> str:
                 _f(at["n-grams"], 2),
             ]
         )
-    mean = mean_over_units([label_rates(labels, m)["aggregated"] for m in aggregators.values()])
+    recall = mean_over_units([label_rates(labels, m)["aggregated"] for m in aggregators.values()])
     false = []
     sites = by_unit(people, units, 5)
     for unit, m in sites.items():
@@ -287,8 +286,8 @@ def origin_page(out: HeldOut, thresholds: Thresholds) -> str:
     summary.append(
         [
             "aggregators called aggregated",
-            f"{mean[0]:.1%}",
-            f"[{mean[1]:.1%}, {mean[2]:.1%}]",
+            f"{recall[0]:.1%}",
+            f"[{recall[1]:.1%}, {recall[2]:.1%}]",
             f"{len(aggregators)} aggregators",
         ]
     )

@@ -1,0 +1,208 @@
+"""Training: folds that leak nothing, figures that are what they are called, and a model out of a small corpus."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector import Detector
+from detector.errors import CorpusError, UsageError
+from detector.training import corpus, evaluate, publish, variants
+from detector.training.corpus import Row
+from detector.training.evaluate import auroc, calibration_error, threshold_at
+from detector.training.fit import find_knots, hat_matrix, weigh
+
+SEEDS = Path(__file__).parents[1] / "seeds"
+TRUTH = json.loads((SEEDS / "labels.json").read_text("utf-8"))["articles"]
+
+
+def row(unit: str, n: int, origin: str | None = "original", ai: bool | None = False, group: str = "") -> Row:
+    text = f"Text {n} of {unit}. " + "It was a long and quiet day in the valley, and nobody came. " * 4
+    return Row(f"{unit}{n}", text, origin, ai, unit, "human", "", "news", group, True, False, None)
+
+
+# ---- folds
+
+
+ROWS = [
+    row(unit, n, origin, ai)
+    for unit, origin, ai in (
+        ("sheepdog", "rewritten", True),
+        ("llmfake", "rewritten", True),
+        ("digests:a", "aggregated", None),
+        ("digests:b", "aggregated", None),
+        ("human_sites:a", "original", False),
+        ("human_sites:b", "original", False),
+        ("x_pages", "original", False),
+        ("x_main", "original", False),
+        ("bbc_2004", "original", False),
+    )
+    for n in range(6)
+]
+
+
+def test_units_and_families_are_never_split() -> None:
+    folds = corpus.assign_folds(ROWS, 4)
+    of = {r.unit: {int(f) for r2, f in zip(ROWS, folds, strict=True) if r2.unit == r.unit} for r in ROWS}
+    assert all(len(f) == 1 for f in of.values())
+    assert of["sheepdog"] == of["llmfake"]
+    assert of["x_pages"] == of["x_main"]
+    assert len(set(folds.tolist())) == 4
+
+
+def test_rows_that_share_a_group_with_the_held_out_do_not_train() -> None:
+    rows = [row("a", 0, group="g"), row("a", 1), row("b", 0, group="g"), row("b", 1, group="h")]
+    mask = corpus.training_mask(rows, np.array([0, 0, 1, 1]), 0)
+    assert mask.tolist() == [False, False, False, True]
+
+
+def test_sample_is_capped_and_without_copies() -> None:
+    rows = [row("a", n) for n in range(30)] + [row("a", 0)]
+    chosen = corpus.sample(rows, 10, seed=1)
+    assert len(chosen) == len({r.text for r in chosen}) == 10
+    assert chosen == corpus.sample(rows, 10, seed=1)
+
+
+def test_guessed_origin_is_left_out() -> None:
+    record = {"id": 1, "text": "x", "dataset": "d", "source": "s", "origin": "aggregated", "weak": True, "ai": None}
+    assert corpus.parse(record).origin is None
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"id": 1}', b'{"id": 1, "text": "x", "dataset": "d", "origin": "other"}'])
+def test_bad_corpus_line_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "d.jsonl.gz").write_bytes(gzip.compress(content))
+    with pytest.raises(CorpusError, match=r"d\.jsonl\.gz, line 1"):
+        list(corpus.read(tmp_path))
+
+
+def test_missing_corpus_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no corpus in"):
+        list(corpus.read(tmp_path))
+
+
+# ---- variants
+
+
+def test_preamble_and_cut_end_are_dropped() -> None:
+    r = Row("1", "Sure, here is a rewritten version:\n\nThe roof fell on Monday morning. Nobody was in. The cou",
+            "rewritten", True, "u", "k", "m", "news", "", False, False, None)  # fmt: skip
+    assert variants.clean(r, np.random.default_rng(0)) == "The roof fell on Monday morning. Nobody was in."
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(20, 200))
+def test_crop_is_whole_sentences_of_the_text(seed: int, n_words: int) -> None:
+    from detector import Article
+
+    article = Article((SEEDS / "bridge-hearing.txt").read_text("utf-8"))
+    piece = variants.crop(article, n_words, np.random.default_rng(seed))
+    assert piece in article.text
+    assert abs(Article(piece).n_words - n_words) <= 60
+
+
+def test_same_dice_same_variants() -> None:
+    def made() -> list[str]:
+        return [v.text for r in ROWS for v in variants.vary(r, np.random.default_rng(3))]
+
+    assert made() == made()
+
+
+# ---- numbers
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40))
+def test_hats_share_out_one(values: list[float]) -> None:
+    column = np.array(values)[:, None]
+    knots = find_knots(column)
+    assert (np.diff(knots) > 0).all()
+    shares = hat_matrix(column, knots).toarray()
+    assert shares.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    clipped = np.clip(column[:, 0], knots[0, 0], knots[0, -1])
+    spread = max(1.0, float(np.abs(knots).max()))
+    assert shares @ knots[0] / spread == pytest.approx(clipped / spread, abs=1e-4)
+
+
+def test_undefined_has_no_share() -> None:
+    column = np.array([[1.0], [np.nan], [3.0]])
+    assert hat_matrix(column, find_knots(column)).toarray()[1].sum() == 0
+
+
+def test_rare_presence_has_a_knot() -> None:
+    column = np.array([[0.0]] * 95 + [[1.0], [2.0], [2.0], [3.0], [4.0]])
+    knots = find_knots(column)[0]
+    assert knots[0] == 0
+    assert 0.9 < knots[1] < 2
+
+
+def test_threshold_keeps_its_rate() -> None:
+    scores = np.arange(1000) / 1000
+    t = threshold_at(scores, np.ones(1000), 0.01)
+    assert (scores >= t).mean() == pytest.approx(0.01)
+
+
+def test_auroc() -> None:
+    assert auroc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1
+    assert np.isnan(auroc(np.array([]), np.array([1.0])))
+
+
+def test_calibration_error() -> None:
+    truth = np.array([True, False])
+    assert calibration_error(np.array([1.0, 0.0]), truth, np.ones(2)) == 0
+    assert calibration_error(np.array([0.0, 1.0]), truth, np.ones(2)) == 1
+
+
+def test_units_weigh_the_root_of_their_size() -> None:
+    w = weigh(np.array(["a"] * 100 + ["b"] * 4), np.zeros(104, dtype=np.int64))
+    assert w[:100].sum() / w[100:].sum() == pytest.approx(5)
+
+
+# ---- the whole way
+
+
+@pytest.fixture(scope="module")
+def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The seeds' sentences, shuffled into ten units of twelve texts: enough to run on, too little to mean anything."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "corpus").mkdir()
+    with gzip.open(folder / "corpus" / "small.jsonl.gz", "wt", encoding="utf-8") as out:
+        for u in range(10):
+            origin = ("original", "rewritten", "aggregated")[u % 3]
+            names = [n for n, t in TRUTH.items() if t["origin"] == origin]
+            lines = [x for n in names for x in (SEEDS / n).read_text("utf-8").split("\n") if len(x) > 60]
+            for n in range(12):
+                text = "\n".join(lines[i] for i in rng.choice(len(lines), 8))
+                record = {
+                    "id": f"{u}-{n}",
+                    "text": text,
+                    "dataset": f"set{u}",
+                    "source": "s",
+                    "kind": origin,
+                    "pre_llm": True,
+                }
+                record |= {"origin": origin, "ai": origin == "rewritten"}
+                out.write(json.dumps(record) + "\n")
+    return folder
+
+
+def test_a_corpus_becomes_a_model(small_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "N_FOLDS", 3)
+    said: list[str] = []
+    publish.train(small_corpus, tmp_path / "v9", tmp_path / "evaluation.md", 1, said.append)
+    detector = Detector.load(tmp_path / "v9")
+    text = (SEEDS / "bridge-feed.txt").read_text("utf-8")
+    assert detector.score(text).model.startswith("v9@")
+    assert detector.check_canaries() == 3
+    assert "## `ai`" in (tmp_path / "evaluation.md").read_text("utf-8")
+    assert said[-1].startswith("wrote ")
+
+
+def test_a_published_model_is_never_overwritten(small_corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="never edited"):
+        publish.train(small_corpus, tmp_path, None, 1, print)

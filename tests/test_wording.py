@@ -1,0 +1,65 @@
+"""Hashed n-grams: the same for the same words, blind to topic where they should be."""
+
+from __future__ import annotations
+
+import pytest
+
+from detector.article import Article
+from detector.signals.wording import BITS, BLOCKS, Encoder, style_class
+
+COMMON = ("the", "of", "was", "and", "n't", "'s")
+
+
+def columns(text: str, block: str) -> list[int]:
+    return Encoder(COMMON).encode(Article(text))[block].columns.tolist()
+
+
+@pytest.mark.parametrize("text", ["", "word", "🙂", "The roof fell."])
+def test_every_gram_has_its_column(text: str) -> None:
+    n = len(Article(text).tokens)
+    for block, sizes in BLOCKS.items():
+        found = columns(text, block)
+        assert len(found) == sum(max(0, n - size + 1) for size in sizes)
+        assert all(0 <= c < 1 << BITS for c in found)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("The roof of the baths fell.", "The wall of the mills shut."),
+        ("It was 1,204 miles.", "It was 7 miles."),
+    ],
+)
+def test_style_is_blind_to_topic(a: str, b: str) -> None:
+    assert columns("the baths was", "style") == columns("the mills was", "style")
+    assert columns("the baths was", "words") != columns("the mills was", "words")
+    assert len(columns(a, "style")) == len(columns(b, "style"))
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        pytest.param("“Don’t go,” she said.", '"Do n\'t go," she said.', id="quotes and tokenised text"),
+        pytest.param("It fell — twice.", "It fell -- twice.", id="dashes"),
+        pytest.param("It fell\ntwice .", "It  fell twice.", id="spaces"),
+        pytest.param("See https://a.example/x now", "See https://b.example/y now", id="links are left out"),
+    ],
+)
+def test_formatting_changes_nothing(given: str, same: str) -> None:
+    assert columns(given, "words") == columns(same, "words")
+
+
+@pytest.mark.parametrize(
+    ("word", "stands_for"),
+    [("running", "~ing"), ("relation", "~tion"), ("cat", "~1"), ("quickly", "~ly"), ("zz", "~0")],
+)
+def test_style_class(word: str, stands_for: str) -> None:
+    assert style_class(word) == stands_for
+
+
+def test_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detector.signals.wording._KEPT_WORDS", 10)
+    encoder = Encoder(())
+    text = " ".join(f"w{chr(97 + i)}{chr(97 + j)}" for i in range(9) for j in range(9))
+    assert encoder.encode(Article(text))["words"].columns.tolist() == columns(text, "words")
+    assert len(encoder) <= 10
