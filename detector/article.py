@@ -28,6 +28,7 @@ MAX_CHARS = 2_000_000  # a book; more is a dump, and one record must not take a 
 
 Codes = npt.NDArray[np.uint32]
 Indices = npt.NDArray[np.int64]
+Kinds = npt.NDArray[np.uint8]
 
 
 class Range(NamedTuple):
@@ -68,11 +69,21 @@ class Article:
         """The neutral text: single spaces, one newline between lines, straight quotes, `—` for any dash."""
         return self._folding.text
 
+    @property
+    def codes(self) -> Codes:
+        """The code point of each character of `folded`."""
+        return self._folding.codes
+
+    @property
+    def kinds(self) -> Kinds:
+        """What each character of `folded` is: flags of LETTER, DIGIT, MARK and so on; 0 for what separates."""
+        return self._folding.kinds
+
     @cached_property
     def lowered(self) -> str:
         """`folded` in lower case; the same length, so offsets agree."""
         folded = self.folded
-        return folded.lower() if folded.isascii() else _decode(_lower(self._folding.codes))
+        return folded.lower() if folded.isascii() else _decode(_lower(self.codes))
 
     def span(self, start: int, end: int) -> Range:
         """Where folded[start:end] stands in `text`."""
@@ -84,16 +95,30 @@ class Article:
     @cached_property
     def lines(self) -> tuple[Range, ...]:
         """The lines that hold anything, hard wraps undone: a paragraph, heading, list entry or furniture each."""
+        return tuple(map(_range, zip(*self.line_bounds.T.tolist(), strict=True)))
+
+    @cached_property
+    def line_bounds(self) -> Indices:
+        """`lines` as an array: a row of start and end for each."""
         if not self.folded:
-            return ()
-        breaks = np.flatnonzero(self._folding.codes == _NEWLINE).tolist()
-        return tuple(map(_range, zip([0, *(b + 1 for b in breaks)], [*breaks, len(self.folded)], strict=True)))
+            return np.zeros((0, 2), dtype=np.int64)
+        breaks = np.flatnonzero(self.codes == _NEWLINE)
+        bounds = np.empty((len(breaks) + 1, 2), dtype=np.int64)
+        bounds[0, 0], bounds[1:, 0] = 0, breaks + 1
+        bounds[:-1, 1], bounds[-1, 1] = breaks, len(self.folded)
+        return bounds
+
+    @cached_property
+    def line_spaces(self) -> Indices:
+        """The number of spaces in each line."""
+        places = np.searchsorted(np.flatnonzero(self.codes == _SPACE), self.line_bounds)
+        return places[:, 1] - places[:, 0]
 
     @cached_property
     def sentences(self) -> tuple[Range, ...]:
         """Sentences in order; none crosses a line."""
         folded = self.folded
-        ends = _sentence_ends(folded, self._folding.kinds, self.has_case)
+        ends = _sentence_ends(folded, self.kinds, self.has_case)
         ends += [line[1] for line in self.lines]
         ends.sort()
         starts = [0, *[e + 1 if folded[e] <= " " else e for e in ends[:-1]]]
@@ -101,7 +126,7 @@ class Article:
 
     @cached_property
     def _tokens(self) -> _Tokens:
-        return _cut(self.lowered, self._folding.kinds)
+        return _cut(self.lowered, self.kinds)
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -120,7 +145,7 @@ class Article:
 
     @property
     def n_words(self) -> int:
-        return len(self.words)
+        return int(np.count_nonzero(self._tokens.is_word))
 
     @property
     def n_numbers(self) -> int:
@@ -128,27 +153,33 @@ class Article:
         return self._tokens.n_numbers
 
     @cached_property
-    def _numbered(self) -> tuple[dict[str, int], Indices]:
+    def _numbered(self) -> tuple[Mapping[str, int], Indices]:
         numbers: defaultdict[str, int] = defaultdict(count().__next__)
-        words = np.fromiter(map(numbers.__getitem__, self.words), dtype=np.int64, count=self.n_words)
+        tokens = self._tokens.tokens
+        token_numbers = np.fromiter(map(numbers.__getitem__, tokens), dtype=np.int64, count=len(tokens))
         numbers.default_factory = None
-        return numbers, words
+        return numbers, token_numbers
 
     @property
     def vocabulary(self) -> Mapping[str, int]:
-        """The distinct words, numbered in the order in which they come."""
+        """The distinct tokens, numbered as they come: what depends on nothing but a token is asked once of each."""
         return self._numbered[0]
 
     @property
+    def token_numbers(self) -> Indices:
+        """The number in `vocabulary` of each token."""
+        return self._numbered[1]
+
+    @cached_property
     def word_numbers(self) -> Indices:
         """The number in `vocabulary` of each word."""
-        return self._numbered[1]
+        return self.token_numbers.compress(self._tokens.is_word)
 
     def among(self, words: Set[str]) -> npt.NDArray[np.bool_]:
         """For each number in `vocabulary` whether it is one of these words; index that by `word_numbers`."""
-        numbers = self._numbered[0]
-        found = np.zeros(len(numbers), dtype=bool)
-        found[[numbers[word] for word in words & numbers.keys()]] = True
+        vocabulary = self.vocabulary
+        found = np.zeros(len(vocabulary), dtype=bool)
+        found[[vocabulary[word] for word in words if word in vocabulary]] = True
         return found
 
     @cached_property
@@ -179,11 +210,11 @@ class Article:
     @cached_property
     def _inner_words(self) -> tuple[int, int]:
         """How many words stand inside sentences, after a lower-case letter or a comma; and how many are capitalised."""
-        codes, kinds = self._folding.codes, self._folding.kinds
+        codes, kinds = self.codes, self.kinds
         if len(codes) < 4:
             return 0, 0
-        inner = (codes[1:-2] == _SPACE) & ((kinds[:-3] & (_LOWER | _COMMA)) != 0) & ((kinds[2:-1] & _LETTER) != 0)
-        capitalised = inner & ((kinds[2:-1] & _UPPER) != 0) & ((kinds[3:] & _LOWER) != 0)
+        inner = (codes[1:-2] == _SPACE) & ((kinds[:-3] & (LOWER | _COMMA)) != 0) & ((kinds[2:-1] & LETTER) != 0)
+        capitalised = inner & ((kinds[2:-1] & UPPER) != 0) & ((kinds[3:] & LOWER) != 0)
         return int(np.count_nonzero(inner)), int(np.count_nonzero(capitalised))
 
     @property
@@ -201,7 +232,7 @@ class Article:
 
 # ---- characters: what each is, in one table look-up
 
-_LETTER, _DIGIT, _MARK, _UPPER, _LOWER, _STOP, _COMMA, _JOINT = (1 << i for i in range(8))
+LETTER, DIGIT, MARK, UPPER, LOWER, STOP, _COMMA, _JOINT = (1 << i for i in range(8))
 _MARKS = frozenset(".,;:!?\"()—/%$&'-")
 
 
@@ -209,10 +240,10 @@ def _kind(code: int) -> int:
     """The flags of a folded character; none for blanks and for what is no part of any token."""
     c = chr(code)
     if c in _MARKS:
-        return _MARK | _STOP * (c in ".!?") | _COMMA * (c == ",") | _JOINT * (c in ".,:")
+        return MARK | STOP * (c in ".!?") | _COMMA * (c == ",") | _JOINT * (c in ".,:")
     if c.isdecimal():
-        return _DIGIT
-    return _LETTER | _UPPER * c.isupper() | _LOWER * c.islower() if c.isalnum() else 0
+        return DIGIT
+    return LETTER | UPPER * c.isupper() | LOWER * c.islower() if c.isalnum() else 0
 
 
 def _lower_code(code: int) -> int:
@@ -297,7 +328,7 @@ def _decode(codes: Codes) -> str:
 class _Folding(NamedTuple):
     text: str
     codes: Codes
-    kinds: npt.NDArray[np.uint8]
+    kinds: Kinds
     starts: Indices  # for each folded character, where it starts in the given text; and where the last one ends
 
 
@@ -321,8 +352,9 @@ def _fold(text: str) -> _Folding:
         codes[again - 1] = stands_for_two
         keep[again] = False
     end = _collapse_blanks(codes, keep)
-    starts = np.append(starts[keep], starts[end] if end < len(codes) else len(raw))
-    codes = codes[keep]
+    kept = np.flatnonzero(keep)
+    starts = np.append(starts.take(kept), starts[end] if end < len(codes) else len(raw))
+    codes = codes.take(kept)
     # A hyphen between spaces is a dash; one that starts a line is a bullet.
     hyphens = np.flatnonzero(codes[1:-1] == _HYPHEN) + 1
     codes[hyphens[(codes[hyphens - 1] == _SPACE) & (codes[hyphens + 1] == _SPACE)]] = _DASH
@@ -410,35 +442,38 @@ def tokenize(lowered: str) -> tuple[str, ...]:
     return _cut(lowered, _kinds(np.frombuffer(lowered.encode("utf-32-le", "surrogatepass"), dtype="<u4"))).tokens
 
 
-def _cut(lowered: str, kinds: npt.NDArray[np.uint8]) -> _Tokens:
+def _cut(lowered: str, kinds: Kinds) -> _Tokens:
     """Words and numbers, each other mark for itself; what is neither separates."""
     edge = np.zeros(2, dtype=np.uint8)
     kinds = np.concatenate((edge, kinds, edge))  # so that looking around needs no edge cases
-    codes = np.frombuffer(f"  {lowered}  ".encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    tokens = kinds & (_LETTER | _DIGIT | _MARK)
+    codes = np.frombuffer(bytearray(f"  {lowered}  ".encode("utf-32-le", "surrogatepass")), dtype="<u4")
+    tokens = kinds & (LETTER | DIGIT | MARK)
     if "://" in lowered or "www." in lowered:
         for m in _URL.finditer(lowered):
-            tokens[m.start() + 2 : m.end() + 2] = _LETTER
+            tokens[m.start() + 2 : m.end() + 2] = LETTER
+    is_mark, is_digit = tokens == MARK, tokens == DIGIT
     starts = np.zeros(len(tokens), dtype=bool)
-    starts[1:] = (tokens[1:] != 0) & ((tokens[1:] != tokens[:-1]) | (tokens[1:] == _MARK))
-    joints = np.flatnonzero((kinds & _JOINT) != 0)  # 1,000.5 and 17:30 are one
-    joints = joints[(tokens[joints] == _MARK) & (tokens[joints - 1] == _DIGIT) & (tokens[joints + 1] == _DIGIT)]
+    starts[1:] = (tokens[1:] != 0) & ((tokens[1:] != tokens[:-1]) | is_mark[1:])
+    # 1,000.5 and 17:30 are one
+    is_joint = is_mark & ((kinds & _JOINT) != 0)
+    joints = np.flatnonzero(is_joint[1:-1] & is_digit[:-2] & is_digit[2:]) + 1
     starts[joints] = starts[joints + 1] = False
-    apostrophes = np.flatnonzero((codes == _APOSTROPHE) & (tokens == _MARK))
-    starts[apostrophes[tokens[apostrophes + 1] == _LETTER] + 1] = False  # 's
+    apostrophes = np.flatnonzero((codes == _APOSTROPHE) & is_mark)
+    starts[apostrophes[tokens[apostrophes + 1] == LETTER] + 1] = False  # 's
     nots = apostrophes[(codes[apostrophes - 1] == ord("n")) & (codes[apostrophes + 1] == ord("t"))]
     starts[nots - 1] = True
     starts[nots] = False
-    starts[nots + 2] |= tokens[nots + 2] == _LETTER
+    starts[nots + 2] |= tokens[nots + 2] == LETTER
     # A space goes before each token that touches the one before it, and split() does the rest.
-    touching = starts.copy()
-    touching[1:] &= tokens[:-1] != 0
-    places = np.arange(len(codes)) + np.cumsum(touching)
-    spaced = np.full(places[-1] + 1, _SPACE, dtype=np.uint32)
-    spaced[places] = np.where(tokens != 0, codes, np.uint32(_SPACE))
+    touching = np.flatnonzero(starts[1:] & (tokens[:-1] != 0)) + 1
+    given = np.ones(len(codes) + len(touching), dtype=bool)
+    given[touching + np.arange(len(touching))] = False
+    spaced = np.full(len(given), _SPACE, dtype=np.uint32)
+    codes[tokens == 0] = _SPACE
+    spaced[given] = codes
     at = np.flatnonzero(starts)
-    first = tokens[at]
-    return _Tokens(tuple(_decode(spaced).split()), at - 2, first != _MARK, int(np.count_nonzero(first == _DIGIT)))
+    first = tokens.take(at)
+    return _Tokens(tuple(_decode(spaced).split()), at - 2, first != MARK, int(np.count_nonzero(first == DIGIT)))
 
 
 # ---- sentences
@@ -466,11 +501,11 @@ _STARTERS = _word_set(
 )
 
 
-def _sentence_ends(folded: str, kinds: npt.NDArray[np.uint8], has_case: bool) -> list[int]:
+def _sentence_ends(folded: str, kinds: Kinds, has_case: bool) -> list[int]:
     """Where sentences end inside lines."""
     ends = []
     read = 0
-    for at in np.flatnonzero((kinds & _STOP) != 0).tolist():
+    for at in np.flatnonzero((kinds & STOP) != 0).tolist():
         if at < read:
             continue
         read = end = at + 1

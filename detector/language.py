@@ -43,7 +43,7 @@ def identify(article: Article) -> str:
     is_marker = article.among(_MARKERS)[article.word_numbers]
     # Parts are whole sentences, about as many as a paragraph has, and no paragraph shares its part.
     starts = article.sentence_starts
-    lines = np.array(article.lines)
+    lines = article.line_bounds
     long = lines[:, 1] - lines[:, 0] >= _PART_CHARS // 2
     long[1:] |= long[:-1].copy()
     at_line = np.zeros(len(starts), dtype=bool)

@@ -89,9 +89,19 @@ def expand(phrase: str, groups: dict[str, list[str]]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Compiled:
-    automaton: ahocorasick_rs.AhoCorasick
+    automaton: ahocorasick_rs.AhoCorasick  # of the phrases' bare forms
+    marks: ahocorasick_rs.AhoCorasick  # of phrases without any letter or digit, which have none
+    literals: tuple[str, ...]  # those of `automaton` and then, from the end, those of `marks`
     entries: tuple[tuple[Entry, ...], ...]  # for each literal, the entries that it belongs to
     names: tuple[str, ...]
+
+
+_BLANKED = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
+
+
+def _bare(text: str) -> str:
+    """The text with a blank for all that is no ASCII letter or digit; few characters, so few states to be in."""
+    return text.encode("ascii", "replace").translate(_BLANKED).decode("ascii")
 
 
 @lru_cache(maxsize=1)
@@ -110,8 +120,20 @@ def _compiled() -> _Compiled:
                     owners = literals.setdefault(literal, [])
                     if entry not in owners:
                         owners.append(entry)
-    automaton = ahocorasick_rs.AhoCorasick(list(literals))
-    return _Compiled(automaton, tuple(map(tuple, literals.values())), tuple(names))
+    words = [literal for literal in literals if not _bare(literal).isspace()]
+    marks = [literal for literal in literals if _bare(literal).isspace()]
+    # Whole words only, so blanks stand around: see scan().
+    forms = [" " * w[0].isalnum() + _bare(w) + " " * w[-1].isalnum() for w in words]
+    ordered = (*words, *reversed(marks))
+    shared: dict[tuple[Entry, ...], tuple[Entry, ...]] = {}  # thousands of phrases have the same
+    entries = (tuple(literals[literal]) for literal in ordered)
+    return _Compiled(
+        ahocorasick_rs.AhoCorasick(forms),
+        ahocorasick_rs.AhoCorasick(marks),
+        ordered,
+        tuple([shared.setdefault(e, e) for e in entries]),
+        tuple(names),
+    )
 
 
 def sources() -> dict[str, dict]:  # type: ignore[type-arg]
@@ -133,16 +155,29 @@ def digest() -> str:
 def scan(lowered: str) -> dict[str, tuple[Match, ...]]:
     """Lexicon name -> its matches in a lower-case folded text: in order, longest first where they overlap."""
     compiled = _compiled()
-    found: dict[str, list[Match]] = {name: [] for name in compiled.names}
-    flat = f" {lowered} ".replace("\n", " ")  # padded: what is at i in `lowered` has i + 1 here
-    for index, start, end in compiled.automaton.find_matches_as_indexes(flat, overlapping=True):
-        # whole words only; a phrase may itself start or end with a mark
-        if (flat[start - 1].isalnum() and flat[start].isalnum()) or (flat[end].isalnum() and flat[end - 1].isalnum()):
+    found: dict[str, list[tuple[int, int, int, Entry]]] = {name: [] for name in compiled.names}
+    flat = lowered.replace("\n", " ")
+    plain = flat.replace("—", "-").replace("•", "*").isascii()  # all that folding leaves beside ASCII in most articles
+    hits = compiled.automaton.find_matches_as_indexes(f" {_bare(flat)} ", overlapping=True)
+    hits += [(~i, start + 1, end) for i, start, end in compiled.marks.find_matches_as_indexes(flat, overlapping=True)]
+    for index, start, _ in hits:
+        literal = compiled.literals[index]
+        first = start - 1 + (index >= 0 and literal[0].isalnum())
+        end = first + len(literal)
+        if not flat.startswith(literal, first) or not (plain or _is_whole(flat, first, end)):
             continue
         for entry in compiled.entries[index]:
-            if entry.where == "anywhere" or _stands(entry.where, lowered, start - 1, end - 1):
-                found[entry.lexicon].append(Match(entry, start - 1, end - 1))
+            if entry.where == "anywhere" or _stands(entry.where, lowered, first, end):
+                matches = found[entry.lexicon]
+                matches.append((first, -end, len(matches), entry))
     return {name: _leftmost_longest(matches) for name, matches in found.items()}
+
+
+def _is_whole(flat: str, start: int, end: int) -> bool:
+    """Whether no word runs over an end of the range: of letters that are not ASCII, a bare form knows nothing."""
+    return not (start and flat[start - 1].isalnum() and flat[start].isalnum()) and not (
+        flat[end - 1].isalnum() and flat[end : end + 1].isalnum()
+    )
 
 
 _MARKS = " .,:;!?*#>|-—•[]()\"'_+=~"
@@ -165,12 +200,12 @@ def _stands(where: str, lowered: str, start: int, end: int) -> bool:
     return True
 
 
-def _leftmost_longest(matches: list[Match]) -> tuple[Match, ...]:
-    if len(matches) < 2:
-        return tuple(matches)
-    matches.sort(key=lambda m: (m.start, -m.end))
-    kept: list[Match] = []
-    for m in matches:
-        if not kept or m.start >= kept[-1].end:
-            kept.append(m)
+def _leftmost_longest(matches: list[tuple[int, int, int, Entry]]) -> tuple[Match, ...]:
+    matches.sort()
+    kept = []
+    read = 0
+    for start, minus_end, _, entry in matches:
+        if start >= read:
+            read = -minus_end
+            kept.append(Match(entry, start, read))
     return tuple(kept)

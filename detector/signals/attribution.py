@@ -63,7 +63,7 @@ def measure(article: Article) -> Reading:
     personal = sum(m.entry.name == "personal" for m in own)
     verbs = [m for m in matches if m.entry.name in ("plain_verb", "dressed_verb")]
     speakers = Counter(filter(None, (_speaker(folded, m) for m in verbs)))
-    singular, plural = _first_person(article.lowered, quoted)
+    singular, plural = _first_person(article, quoted)
     datelines, credits, mentions = _outlets(article)
     outlets = {name for _, _, name in credits}
     n_verbs = kinds["plain_verb"] + kinds["dressed_verb"]
@@ -169,16 +169,19 @@ _SINGULAR = (" i ", " i'", " my ", " me ", " me.")
 _PLURAL = (" we ", " we'", " our ")
 
 
-def _first_person(lowered: str, quoted: list[tuple[int, int]]) -> tuple[int, int]:
+def _first_person(article: Article, quoted: list[tuple[int, int]]) -> tuple[int, int]:
     """How often the writer says I and we, outside quotations."""
+    lowered = article.lowered
+    singular, plural = ([n for n in needles if n[1:-1] in article.vocabulary] for needles in (_SINGULAR, _PLURAL))
+    if not singular and not plural:
+        return 0, 0
     whole = f" {lowered} ".replace("\n", " ").replace('"', " ")
     theirs = " ".join(["", *(lowered[start + 1 : end - 1] for start, end in quoted), ""])
 
-    def count(needles: tuple[str, ...]) -> int:
-        said = sum(map(whole.count, needles))
-        return max(0, said - sum(map(theirs.count, needles))) if said else 0
+    def count(needles: list[str]) -> int:
+        return max(0, sum(map(whole.count, needles)) - sum(map(theirs.count, needles)))
 
-    return count(_SINGULAR), count(_PLURAL)
+    return count(singular), count(plural)
 
 
 Credit = tuple[int, int, str]

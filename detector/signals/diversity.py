@@ -8,7 +8,6 @@ so that a longer text of the same kind scores the same.
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +43,8 @@ _FUNCTION_WORDS = frozenset(
         "yours yourself"
     ).split()
 )
+_PLACE_BITS = 21  # more places than a text of MAX_CHARS has words
+_PLACE = (1 << _PLACE_BITS) - 1
 _NEAR = 300  # words within which a phrase counts as repeated, so that long texts do not repeat more
 
 Integers = npt.NDArray[np.int64]
@@ -55,13 +56,17 @@ def measure(article: Article) -> Reading:
     n = article.n_words
     if not n:
         return Reading(values)
-    vocabulary, ids = article.vocabulary, article.word_numbers
+    ids = article.word_numbers
     frequencies = np.bincount(ids)
-    order = np.argsort(ids, kind="stable")
+    numbers = np.flatnonzero(frequencies)
+    frequencies = frequencies.take(numbers)
+    ends = np.cumsum(frequencies)
+    order = np.sort(ids << _PLACE_BITS | np.arange(n)) & _PLACE  # places by word, and in order for each word
     before = np.full(n, -1)  # where each word stood last
-    again = np.flatnonzero(ids[order[1:]] == ids[order[:-1]])
-    before[order[again + 1]] = order[again]
-    functional = article.among(_FUNCTION_WORDS)
+    before[order[1:]] = order[:-1]
+    first_places = order[ends - frequencies]
+    before[first_places] = -1
+    functional = article.among(_FUNCTION_WORDS).take(numbers)
 
     values["mattr_50"] = _moving_ratio(before, 50)
     values["mattr_100"] = _moving_ratio(before, 100)
@@ -71,8 +76,7 @@ def measure(article: Article) -> Reading:
     values["function_word_share"] = int(frequencies[functional].sum()) / n
     if n > 2:
         values["repeated_trigram_share"] = _repeated_share(ids)
-    ends = np.cumsum(frequencies)
-    spans = order[ends - 1] - order[ends - frequencies]
+    spans = order[ends - 1] - first_places
     values["recurring_word_spread_ratio"] = _spread(spans[~functional], frequencies[~functional], n)
 
     counts = article.sentence_words
@@ -80,7 +84,7 @@ def measure(article: Article) -> Reading:
     if len(opening) > 1:
         first = ids[opening]
         values["opening_word_repetition"] = _repetition(first)
-        values["opening_pair_repetition"] = _repetition(first * len(vocabulary) + ids[opening + 1])
+        values["opening_pair_repetition"] = _repetition(first * len(article.vocabulary) + ids[opening + 1])
         values["adjacent_opening_share"] = int(np.count_nonzero(first[1:] == first[:-1])) / (len(first) - 1)
     return Reading(values)
 
@@ -102,10 +106,10 @@ def _moving_ratio(before: Integers, window: int) -> float:
 def _repeated_share(ids: Integers) -> float:
     """The share of three-word sequences that stood less than _NEAR words before."""
     n = len(ids) - 2
-    # 42 bits of hash for the sequence and 21 for the place, so that one sort brings equal sequences together in order.
+    # 42 bits of hash for the sequence and the rest for the place: one sort brings equal sequences together in order.
     mixed = ids[:-2] * 0x9E3779B1 + ids[1:-1] * 0x85EBCA77 + ids[2:] * 0xC2B2AE3D
-    keys = np.sort((mixed & (1 << 42) - 1) << 21 | np.arange(n))
-    gaps = np.diff(keys)  # below 1 << 21 only if the sequence is the same
+    keys = np.sort((mixed & (1 << 42) - 1) << _PLACE_BITS | np.arange(n))
+    gaps = keys[1:] - keys[:-1]  # below 1 << _PLACE_BITS only if the sequence is the same
     return int(np.count_nonzero(gaps < _NEAR)) / n
 
 
@@ -121,4 +125,7 @@ def _spread(spans: Integers, frequencies: Integers, n: int) -> float:
 def _repetition(kinds: Integers) -> float:
     """The chance that two of them, drawn at random, are the same."""
     n = len(kinds)
-    return sum([same * (same - 1) for same in Counter(kinds.tolist()).values()]) / (n * (n - 1))
+    kinds = np.sort(kinds)
+    edges = np.flatnonzero(np.concatenate(([True], kinds[1:] != kinds[:-1], [True])))
+    same = edges[1:] - edges[:-1]
+    return (int(same @ same) - n) / (n * (n - 1))

@@ -47,6 +47,7 @@ _MAX_LETTERS = 2_000  # longer is no word but data, whose syllables are guessed:
 # What the memo knows of a word, in one integer: letters from bit 32, syllables from bit 8, and three flags.
 _LETTERS_AT, _SYLLABLES_AT = 32, 8
 _POLYSYLLABIC, _DIFFICULT, _LONG = 1, 2, 4
+_FLAGS = _POLYSYLLABIC | _DIFFICULT | _LONG
 
 
 def measure(article: Article) -> Reading:
@@ -62,10 +63,15 @@ def measure(article: Article) -> Reading:
     sentences = max(1, sum([len(piece.split(None, 2)) > 2 for piece in pieces]))
     syllables_per_word = int((facts >> _SYLLABLES_AT & 0xFFFFFF).sum()) / n
     letters = facts >> _LETTERS_AT
-    polysyllabic = int((facts & _POLYSYLLABIC).sum())
-    difficult = facts & _DIFFICULT != 0
-    n_difficult = int(difficult.sum())
-    fog_share = int((difficult & (facts & _POLYSYLLABIC != 0)).sum()) / n
+    n_letters = int(letters.sum())
+    flagged = np.bincount(facts & _FLAGS, minlength=_FLAGS + 1).tolist()
+
+    def count(flags: int) -> int:
+        """How many words have all of them."""
+        return sum([k for flagged_as, k in enumerate(flagged) if flagged_as & flags == flags])
+
+    polysyllabic, n_difficult = count(_POLYSYLLABIC), count(_DIFFICULT)
+    fog_share = count(_POLYSYLLABIC | _DIFFICULT) / n
     words_per_sentence = n / sentences
     blanks = text.count(" ") + text.count("\n")
     lengths = article.sentence_words
@@ -79,14 +85,14 @@ def measure(article: Article) -> Reading:
             "automated_readability_grade": 4.71 * (len(text) - blanks) / (blanks + 1)
             + 0.5 * words_per_sentence
             - 21.43,
-            "coleman_liau_grade": (5.8 * int(letters.sum()) - 29.6 * sentences) / n - 15.8,
+            "coleman_liau_grade": (5.8 * n_letters - 29.6 * sentences) / n - 15.8,
             "dale_chall_score": 15.79 * n_difficult / n
             + 0.0496 * words_per_sentence
             + 3.6365 * (100 * n_difficult / n > 5),
-            "lix": words_per_sentence + 100 * int((facts & _LONG != 0).sum()) / n,
+            "lix": words_per_sentence + 100 * count(_LONG) / n,
             "sentence_words_mean": int(lengths.sum()) / lengths.size if lengths.size else math.nan,
             "sentence_words_sd": _sd(lengths),
-            "word_letters_mean": int(letters.sum()) / n,
+            "word_letters_mean": n_letters / n,
             "word_letters_sd": _sd(letters),
         }
     )
@@ -98,9 +104,9 @@ def _sd(counts: npt.NDArray[np.int64]) -> float:
     return math.sqrt((n * int(counts @ counts) - total * total) / (n * (n - 1))) if n > 1 else math.nan
 
 
-_ENDS = str.maketrans("!?", "..")
+_ENDS = bytes.maketrans(b"!?", b"..")
 # Everything that is neither a word character nor white space, but for apostrophes and what ends sentences.
-_ASCII_MARKS = _ENDS | dict.fromkeys(map(ord, '"#$%&()*+,-/:;<=>@[\\]^`{|}~'))
+_ASCII_MARKS = b'"#$%&()*+,-/:;<=>@[\\]^`{|}~'
 _MARKS = re.compile(r"[^\w\s'.!?]+")
 
 
@@ -109,7 +115,9 @@ def _strip(text: str) -> str:
     if "'" in text:
         text = _stray_apostrophes().sub("", text)
     text = text.replace("—", "").replace("•", "")  # all that folding leaves beside ASCII in most articles
-    return text.translate(_ASCII_MARKS) if text.isascii() else _MARKS.sub("", text).translate(_ENDS)
+    if text.isascii():
+        return text.encode("ascii").translate(_ENDS, _ASCII_MARKS).decode("ascii")
+    return _MARKS.sub("", text).replace("!", ".").replace("?", ".")
 
 
 @lru_cache(maxsize=1)
@@ -125,12 +133,15 @@ class _Memo(dict[str, int]):
     def __init__(self, inspect: Callable[[str], int], forget: Callable[[], None]) -> None:
         super().__init__()
         self.inspect, self.forget = inspect, forget
+        self.kinds: dict[int, int] = {}  # one object for all words of which the same is known: it stays cached
 
     def __missing__(self, word: str) -> int:
         if len(self) >= _MAX_MEMO:
             self.clear()
+            self.kinds.clear()
             self.forget()
-        facts = self[word] = self.inspect(word)
+        facts = self.inspect(word)
+        facts = self[word] = self.kinds.setdefault(facts, facts)
         return facts
 
 

@@ -22,7 +22,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from detector.article import Article
+from detector.article import DIGIT, LOWER, MARK, STOP, UPPER, Article
 from detector.lexicon import Match
 from detector.signals.reading import Feature, Reading, Span
 
@@ -52,8 +52,7 @@ _STAMP = re.compile(
 _CLOCK = re.compile(
     r"(?:[01]?\d|2[0-3])[:.][0-5]\d(?: ?[ap]\.?m\.?)?(?: [a-z]{2,4})?|\d{1,2} (?:min|minute|hour|day)s? ago"
 )
-_SEPARATORS = np.isin(np.arange(256), [ord(c) for c in "|>@©"])
-_DIGIT, _MARK, _UPPER, _LOWER, _STOP = 2, 4, 8, 16, 32  # the flags of article.kinds
+_SEPARATORS = tuple(map(ord, "|>@©"))
 
 
 def furniture(article: Article) -> tuple[bool, ...]:
@@ -76,12 +75,10 @@ def line_features(article: Article, words: Mapping[str, float]) -> dict[str, Flo
     `words` are log-odds of furniture for the words of short lines.
     """
     matches = _phrases(article)
-    lines, lowered = article.lines, article.lowered
-    codes, kinds = article._folding.codes, article._folding.kinds
-    n = len(lines)
+    bounds, codes, kinds = article.line_bounds, article.codes, article.kinds
+    n = len(bounds)
     if not n:
         return None
-    bounds = np.array(lines)
     starts, ends = bounds[:, 0], bounds[:, 1]
     length = (ends - starts).astype(float)
 
@@ -90,30 +87,34 @@ def line_features(article: Article, words: Mapping[str, float]) -> dict[str, Flo
         counts: Floats = (places[:, 1] - places[:, 0]).astype(float)
         return counts
 
-    blank = codes == 32
-    n_words = count(blank) + 1
+    n_words = article.line_spaces + 1.0
     covered, cued = np.zeros((2, n))
     for m, i in zip(matches, (np.searchsorted(starts, [m.start for m in matches], "right") - 1).tolist(), strict=True):
         covered[i] += min(m.end, ends[i]) - m.start
         cued[i] = cued[i] or m.entry.lexicon == "residue" or (n_words[i] <= SHORT and covered[i] >= 0.3 * length[i])
-    if not cued.any():
-        for i in np.flatnonzero(n_words <= _LABEL).tolist():
-            if sum(words.get(w, 0.0) for w in lowered[starts[i] : ends[i]].split()) > _LABEL_ODDS * n_words[i]:
-                break
-        else:
-            return None
+    texts = article.lowered.split("\n")
+    if not cued.any() and not any(
+        sum([words.get(w, 0.0) for w in texts[i].split()]) > _LABEL_ODDS * n_words[i]
+        for i in np.flatnonzero(n_words <= _LABEL).tolist()
+    ):
+        return None
     told, least, opening, stamp = np.zeros((4, n))
-    digits = count((kinds & _DIGIT) != 0)
-    short = np.flatnonzero(n_words <= SHORT).tolist()
-    for i in short:
-        text = lowered[starts[i] : ends[i]]
-        odds = [words.get(w, 0.0) for w in text.split()]
-        told[i], least[i], opening[i] = sum(odds) / len(odds), min(odds), odds[0]
-        stamp[i] = (digits[i] > 0 or text.endswith("ago")) and _STAMP.search(text) is not None
-    upper = (kinds & _UPPER) != 0
+    digits = count((kinds & DIGIT) != 0)
+    short = np.flatnonzero(n_words <= SHORT)
+    texts = [texts[i] for i in short.tolist()]
+    odds = [[words.get(w, 0.0) for w in text.split()] for text in texts]
+    told[short] = [sum(line) / len(line) for line in odds]
+    least[short] = list(map(min, odds))
+    opening[short] = [line[0] for line in odds]
+    stamp[short] = [
+        (k > 0 or text.endswith("ago")) and _STAMP.search(text) is not None
+        for text, k in zip(texts, digits[short].tolist(), strict=True)
+    ]
+    upper = (kinds & UPPER) != 0
+    separators = np.logical_or.reduce([codes == code for code in _SEPARATORS])
     case = float(article.has_case)
     last, first = ends - 1, starts
-    stopped = ((kinds[last] & _STOP) != 0) | ((codes[last] == 34) & (length > 20))
+    stopped = ((kinds[last] & STOP) != 0) | ((codes[last] == 34) & (length > 20))
     prose = ((n_words >= 14) & stopped) | (n_words >= 35)
     index = np.arange(n)
     body = np.flatnonzero(prose)
@@ -123,31 +124,23 @@ def line_features(article: Article, words: Mapping[str, float]) -> dict[str, Flo
     cues = _sums(cued * (n_words <= 30))
     capped = np.minimum(length, 400)
     brief = (n_words <= 6).astype(float)
-    around = _Windows(np.array([told, capped, stopped, brief, cued, stamp]))
-    told_2, length_2, *_ = around.mean(2)
-    _, _, stopped_3, *_ = around.mean(3)
-    _, length_5, _, _, cued_5, _ = around.mean(5)
-    told_6, *_ = around.mean(6)
-    _, _, _, brief_8, _, _ = around.mean(8)
-    _, length_12, _, _, cued_12, stamp_12 = around.mean(12)
+    around = _means_around(np.array([told, capped, stopped, brief, cued, stamp]), _REACHES)
     return {
         "words": n_words,
         "stopped": stopped * 1.0,
         "colon": (codes[last] == 58) * 1.0,
         "bullet": np.isin(codes[first], (8226, 45, 42)) * 1.0,
-        "mark_first": ((kinds[first] & _MARK) != 0) * 1.0,
-        "marks": count((kinds & _MARK) != 0) / length,
+        "mark_first": ((kinds[first] & MARK) != 0) * 1.0,
+        "marks": count((kinds & MARK) != 0) / length,
         "digits": digits / length,
-        "separators": count((codes < 256) & _SEPARATORS[codes & 255]),
-        "glued": case * count(np.append(False, upper[1:] & ((kinds[:-1] & _LOWER) != 0))),
-        "title_case": case * count(np.append(False, upper[1:] & blank[:-1])) / np.maximum(n_words - 1, 1),
+        "separators": count(separators),
+        "glued": case * count(np.append(False, upper[1:] & ((kinds[:-1] & LOWER) != 0))),
+        "title_case": case * count(np.append(False, upper[1:] & (codes[:-1] == 32))) / np.maximum(n_words - 1, 1),
         "stamp": stamp,
         "covered": covered / length,
         "told": told,
         "told_least": least,
         "told_first": opening,
-        "told_2": told_2,
-        "told_6": told_6,
         "line": np.minimum(index, 20.0),
         "lines_left": np.minimum(n - 1 - index, 60.0),
         "n_lines": np.full(n, min(n, 300.0)),
@@ -156,14 +149,11 @@ def line_features(article: Article, words: Mapping[str, float]) -> dict[str, Flo
         "passed": read[:-1] / max(read[-1], 1),
         "run": np.where(prose, 0.0, np.minimum(since, 50) + np.minimum(until, 50)),
         "length_after": np.append(capped[1:], 0.0),
-        "length_2": length_2,
-        "length_5": length_5,
-        "length_12": length_12,
-        "stopped_3": stopped_3,
-        "brief_8": brief_8,
-        "cued_5": cued_5,
-        "cued_12": cued_12,
-        "stamp_12": stamp_12,
+        **{
+            f"{name}_{reach}": mean
+            for name, means in zip(("told", "length", "stopped", "brief", "cued", "stamp"), around, strict=True)
+            for reach, mean in zip(_REACHES, means, strict=True)
+        },
         "cues_before": np.minimum(cues[:-1], 10),
         "cues_after": np.minimum(cues[-1] - cues[:-1], 10),
     }
@@ -173,20 +163,18 @@ def _sums(values: Floats) -> Floats:
     return np.append(0.0, np.cumsum(values))
 
 
-class _Windows:
-    """Means of rows of line features over the lines around each line."""
+_REACHES = (2, 3, 5, 6, 8, 12)
 
-    def __init__(self, rows: Floats) -> None:
-        self.sums = np.zeros((rows.shape[0], rows.shape[1] + 1))
-        np.cumsum(rows, axis=1, out=self.sums[:, 1:])
 
-    def mean(self, reach: int) -> Floats:
-        """Over the `reach` lines before, the line itself and the `reach` lines after."""
-        n = self.sums.shape[1] - 1
-        low = np.maximum(np.arange(n) - reach, 0)
-        high = np.minimum(np.arange(n) + reach + 1, n)
-        means: Floats = (self.sums[:, high] - self.sums[:, low]) / (high - low)
-        return means
+def _means_around(rows: Floats, reaches: tuple[int, ...]) -> Floats:
+    """For each row and reach, the mean over so many lines before, the line itself and so many lines after."""
+    n = rows.shape[1]
+    sums = np.zeros((len(rows), n + 1))
+    np.cumsum(rows, axis=1, out=sums[:, 1:])
+    index, reach = np.arange(n), np.array(reaches)[:, None]
+    low, high = np.maximum(index - reach, 0), np.minimum(index + reach + 1, n)
+    means: Floats = (sums.take(high, axis=1) - sums.take(low, axis=1)) / (high - low)
+    return means
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,13 +193,14 @@ class Trees:
     def predict(self, x: Floats) -> Floats:
         """Probabilities of furniture for `x`, a row a feature and a column a line."""
         n_trees, n_nodes = self.feature.shape
+        n = x.shape[1]
         first = np.arange(n_trees)[:, None] * n_nodes
-        feature, threshold, value = self.feature.ravel(), self.threshold.ravel(), self.value.ravel()
+        row, threshold, value = self.feature.ravel() * n, self.threshold.ravel(), self.value.ravel()
         following = (self.next + first[:, :, None]).ravel()
-        flat, lines = x.ravel(), np.arange(x.shape[1])
-        node = np.repeat(first, x.shape[1], axis=1)
+        flat, lines = x.ravel(), np.arange(n)
+        node = np.repeat(first, n, axis=1)
         for _ in range(self.depth):
-            above = flat.take(feature.take(node) * x.shape[1] + lines) > threshold.take(node)
+            above = flat.take(row.take(node) + lines) > threshold.take(node)
             node = following.take(2 * node + above)
         scores: Floats = 1 / (1 + np.exp(-(self.base + value.take(node).sum(axis=0))))
         return scores
@@ -272,7 +261,7 @@ def _decide(article: Article) -> Mask:
         chosen[0] = False
     # A few plain words that lead into a paragraph of the article are its heading.
     lines, lowered = article.lines, article.lowered
-    for i in (np.flatnonzero(chosen[:-1] & ~chosen[1:])).tolist():
+    for i in np.flatnonzero(chosen[:-1] & ~chosen[1:]).tolist():
         line, after = lowered[slice(*lines[i])], lines[i + 1]
         plain = line.replace(" ", "").isalpha() and line.count(" ") < 4 and not line.startswith("by ")
         if plain and after.end - after.start > 200:
@@ -297,7 +286,7 @@ def _labels(article: Article) -> dict[int, str]:
     """The lines that are hardly more than a phrase of furniture, and whose."""
     labels = {}
     for m in _phrases(article):
-        i = bisect_right(article.lines, m.start, key=lambda line: line.start) - 1
+        i = _line_at(article, m.start)
         start, end = article.lines[i]
         share = 0.4 if m.entry.lexicon == "residue" else 0.85
         if m.entry.name in _UNMISTAKABLE and m.end - m.start >= share * (end - start):
@@ -346,16 +335,15 @@ def measure(article: Article) -> Reading:
     if not lines:
         return Reading({f.name: math.nan for f in FEATURES})
     chosen = _decide(article)
-    titles = set(_title_repeats(article))
+    titles = _title_repeats(article)
     picked = np.flatnonzero(chosen).tolist()
     clock = [i for i in _clock_lines(article) if chosen[i]] if picked else []
     notes = dict.fromkeys(picked, _NOTES["line"])
     notes |= dict.fromkeys(clock, _NOTES["time"]) | dict.fromkeys(titles, _NOTES["title"])
     kinds: Counter[str] = Counter()
     inline = []
-    starts = np.array(lines)[:, 0]
     for m in _phrases(article):
-        i = int(np.searchsorted(starts, m.start, "right")) - 1
+        i = _line_at(article, m.start)
         if chosen[i]:
             notes[i] = m.entry.note
         elif m.entry.lexicon == "residue" or _is_label(article, m):
@@ -363,7 +351,7 @@ def measure(article: Article) -> Reading:
         else:
             continue
         kinds[m.entry.name] += 1
-    n_chars = sum(end - start for start, end in lines)
+    n_chars = len(article.folded) - len(lines) + 1  # without the newlines between
     n_furniture = sum(lines[i].end - lines[i].start for i in picked) + sum(s.end - s.start for s in inline)
     values = {
         "residue_line_share": len(picked) / len(lines),
@@ -380,6 +368,10 @@ def measure(article: Article) -> Reading:
 
 def _phrases(article: Article) -> list[Match]:
     return sorted((*article.matches["residue"], *article.matches["residue_context"]), key=lambda m: m.start)
+
+
+def _line_at(article: Article, at: int) -> int:
+    return bisect_right(article.lines, (at, math.inf)) - 1
 
 
 def _is_label(article: Article, m: Match) -> bool:

@@ -76,7 +76,7 @@ def measure(article: Article) -> Reading:
         return Reading(values)
     lengths = article.sentence_words
     # Each line starts a sentence.
-    firsts = np.searchsorted(article.sentence_starts, [line[0] for line in article.lines])
+    firsts = np.searchsorted(article.sentence_starts, article.line_bounds[:, 0])
     paragraphs = np.add.reduceat(lengths, firsts)
     paragraphs = paragraphs[paragraphs > 0]
     lengths = lengths[lengths > 0]
@@ -103,12 +103,10 @@ def measure(article: Article) -> Reading:
 
     values["number_share"] = article.n_numbers / n
     values["name_share"] = article.name_share
-    after_be = np.flatnonzero(article.among(_BE)[article.word_numbers][:-1]) + 1
-    participles = [
-        (word[2:].endswith("ed") or word in _IRREGULAR) for word in map(article.words.__getitem__, after_be.tolist())
-    ]
-    passives = sum(participles)
-    values["passives_per_1k_words"] = passives * per_1k
+    numbers, vocabulary = article.word_numbers, list(article.vocabulary)
+    after_be = numbers[1:].compress(article.among(_BE).take(numbers[:-1])).tolist()
+    passives = [word for word in map(vocabulary.__getitem__, after_be) if word in _IRREGULAR or word.endswith("ed", 2)]
+    values["passives_per_1k_words"] = len(passives) * per_1k
     return Reading(values)
 
 

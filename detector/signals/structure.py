@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from bisect import bisect_left
 from collections import Counter
 
 import numpy as np
@@ -57,7 +56,7 @@ def measure(article: Article) -> Reading:
     sites = _links(article.lowered)
     n_lines = len(article.lines)
     values = {
-        **_line_shapes(article.folded.split("\n")),
+        **_line_shapes(article),
         "links_per_1k_words": len(sites) * per_1k,
         "link_sites_log": math.log1p(len(set(sites))),
         "links_per_line": min(1.0, len(sites) / n_lines),
@@ -86,15 +85,16 @@ _LIST_MARK = re.compile(r"(?:[*+•—-]|\(?\d{1,3}[.):\]]|\[\d{1,3}\]) ?(?=[^\s
 _LABEL_CHARS = 60
 
 
-def _line_shapes(lines: list[str]) -> dict[str, float]:
+def _line_shapes(article: Article) -> dict[str, float]:
+    lines = article.folded.split("\n")
     n = len(lines)
-    lengths = sorted([line.count(" ") for line in lines])
+    lengths = np.sort(article.line_spaces)
     entries = [line for line in lines if line[0] in _LIST_STARTS and _LIST_MARK.match(line)]
     return {
         "list_line_share": len(entries) / n,
-        "list_char_share": sum(map(len, entries)) / sum(map(len, lines)),
-        "short_line_share": bisect_left(lengths, _HEADING_WORDS) / n,
-        "median_line_words_log": math.log1p(lengths[n // 2] + 1),
+        "list_char_share": sum(map(len, entries)) / (len(article.folded) - n + 1),
+        "short_line_share": int(np.count_nonzero(lengths < _HEADING_WORDS)) / n,
+        "median_line_words_log": math.log1p(int(lengths[n // 2]) + 1),
         "label_line_share": len([line for line in lines if line.find(": ", 0, _LABEL_CHARS) > 0]) / n,
     }
 
@@ -193,7 +193,7 @@ def _changes(values: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
 
 def _block_sizes(article: Article) -> list[int]:
     """The number of words in each block: whole sentences, of one line, until there are enough of them."""
-    line_ends = {line.end for line in article.lines}
+    line_ends = set(article.line_bounds[:, 1].tolist())
     sizes = []
     size = 0
     for (_, end), k in zip(article.sentences, article.sentence_words.tolist(), strict=True):

@@ -79,8 +79,9 @@ class Encoder(dict[str, int]):
 
     def encode(self, article: Article) -> dict[str, Grams]:
         """The hashed n-grams of an article, by block."""
-        tokens = article.tokens
-        codes = np.fromiter(map(self.__getitem__, tokens), dtype=np.uint64, count=len(tokens))
+        vocabulary = article.vocabulary
+        codes = np.fromiter(map(self.__getitem__, vocabulary), dtype=np.uint64, count=len(vocabulary))
+        codes = codes.take(article.token_numbers)
         places = np.flatnonzero(codes)
         codes = codes[places]
         by_block = {"words": codes >> np.uint64(32), "style": codes & np.uint64(0xFFFFFFFF)}
@@ -90,15 +91,16 @@ class Encoder(dict[str, int]):
 def _grams(codes: npt.NDArray[np.uint64], places: npt.NDArray[np.int64], sizes: tuple[int, ...]) -> Grams:
     columns, starts = [], []
     shift = np.uint64(64 - BITS)
+    mixed = codes * _MULTIPLIERS[0]
     for n in sizes:
         last = len(codes) - n + 1
         if last <= 0:
             break
-        product = codes[:last] * _MULTIPLIERS[0] + np.uint64(n)
+        product = mixed[:last] + np.uint64(n)
         for k in range(1, n):
-            product = (product ^ (product >> np.uint64(29))) * _MULTIPLIERS[k] + codes[k : last + k] * _MULTIPLIERS[0]
+            product = (product ^ (product >> np.uint64(29))) * _MULTIPLIERS[k] + mixed[k : last + k]
         columns.append(((product ^ (product >> np.uint64(32))) * _MULTIPLIERS[3]) >> shift)
         starts.append(places[:last])
     if not columns:
         return Grams(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    return Grams(np.concatenate(columns).astype(np.int64), np.concatenate(starts))
+    return Grams(np.concatenate(columns).view(np.int64), np.concatenate(starts))
