@@ -61,6 +61,9 @@ class StoredModel:
     grams: Mapping[str, npt.NDArray[np.float32]]  # block -> (2**BITS, 4)
     intercept: Array  # (4,)
     calibration: Mapping[str, Array]
+    carriers: tuple[
+        tuple[int, float], ...
+    ]  # features, and from which value on they say that others' stories are carried
 
     @property
     def id(self) -> str:
@@ -110,9 +113,13 @@ class StoredModel:
         parts = np.vstack([self.curve_parts(values), *(self.block_part(b, columns[b])[None] for b in self.blocks)])
         return Sums(self.intercept + parts.sum(axis=0), parts)
 
-    def calibrate(self, total: Array, n_words: int) -> tuple[Array, float]:
+    def carries(self, values: Array) -> bool:
+        """Whether a text carries a list of its sources, or teasers of other stories."""
+        return any(values[i] >= least for i, least in self.carriers)
+
+    def calibrate(self, total: Array, n_words: int, carries: bool) -> tuple[Array, float]:
         """Probabilities from sums and the text's length: over LABELS (summing to 1), and of a language model."""
-        return calibrate(self.calibration, total, n_words)
+        return calibrate(self.calibration, total, n_words, carries)
 
 
 def length_basis(n_words: float) -> Array:
@@ -120,18 +127,20 @@ def length_basis(n_words: float) -> Array:
     return np.array([1.0, math.log2(min(max(n_words, 32), 2400) / 300)])
 
 
-def calibrate(calibration: Mapping[str, Array], total: Array, n_words: int) -> tuple[Array, float]:
+def calibrate(calibration: Mapping[str, Array], total: Array, n_words: int, carries: bool) -> tuple[Array, float]:
     """See StoredModel.calibrate. `ai` is (2, 2): by length basis, (slope, offset) of the ai sum.
 
     `origin` is (2, 3, 5): by length basis, a row a label over (all four sums, 1); the ai sum helps to tell retold from
-    original, for most retelling is done by machines.
+    original, for most retelling is done by machines. A retold story that carries its sources or others' teasers is
+    aggregated by definition (docs/labels.md), so there the probability of retelling is aggregation's.
     """
     basis = length_basis(n_words)
     slope, offset = calibration["ai"].T @ basis
     ai = 1 / (1 + math.exp(-max(min(slope * total[3] + offset, 500.0), -500.0)))
     logits = np.tensordot(basis, calibration["origin"], 1) @ np.append(total, 1.0)
     e = np.exp(logits - logits.max())
-    return e / e.sum(), ai
+    p = e / e.sum()
+    return (np.array([p[0], 0.0, p[1] + p[2]]) if carries else p), ai
 
 
 def digest(path: Path) -> str:
@@ -178,6 +187,7 @@ def load(path: str | os.PathLike[str] | None = None) -> StoredModel:
             grams={b: weights[f"grams_{b}"].astype(np.float32) for b in blocks},
             intercept=weights["intercept"].astype(np.float64),
             calibration={head: weights[f"calibration_{head}"].astype(np.float64) for head in ("origin", "ai")},
+            carriers=tuple((features.index(f), float(least)) for f, least in manifest["carriers"].items()),
         )
     except (OSError, ValueError, KeyError) as e:
         raise ModelError(f"the model in {folder} cannot be read ({type(e).__name__}): reinstall it") from None

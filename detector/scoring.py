@@ -95,7 +95,7 @@ class Detector:
         contributions: Sequence[Contribution] = ()
         if spoken == language.SUPPORTED and n_words:
             sums = self.model.add(values, {b: features.grams[b].columns for b in self.model.blocks})
-            origin, p = self.model.calibrate(sums.total, n_words)
+            origin, p = self.model.calibrate(sums.total, n_words, self.model.carries(values))
             probabilities = dict(zip(LABELS, (round(float(x), _DIGITS) for x in origin), strict=True))
             ai = round(p, _DIGITS)
             contributions = Contributions(self._names, values, sums.parts)

@@ -263,7 +263,7 @@ def _credited(before: str, after: str) -> bool:
 def _outlet_start(folded: str, low: str, at: int, case: bool) -> int:
     """Where the name that ends in a generic word ("Times") begins; -1 where there is none."""
     before = folded[max(0, at - 40) : at].rpartition("\n")[2].split(" ")[:-1]
-    if not before or (case and not (before[-1] and before[-1][0].isupper())):
+    if not before or not before[-1] or (case and not before[-1][0].isupper()):
         return -1
     if before[-1].lower() in _NOT_A_PLACE or not before[-1][0].isalpha():
         return -1

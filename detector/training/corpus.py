@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ FAMILIES = (
     frozenset({"corp_blog_openai_pre2022", "corp_blog_vercel_pre2022"}),
     frozenset({"echoes_opinions_human_pre2022", "echoes_opinions_post2022_unlabelled"}),
 )
+
+
+_LATER_YEAR = re.compile(r"\b202[4-9]\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,8 @@ def parse(record: dict[str, Any]) -> Row:
         generator=record.get("model") or "",
         domain=record.get("domain") or "",
         group=record.get("group") or "",
-        surely_human=bool(record.get("pre_llm")),
+        # a text that speaks of these years is not as old as it says
+        surely_human=bool(record.get("pre_llm")) and not _LATER_YEAR.search(record["text"]),
         hard=bool(meta.get("hard")),
         nonnative=meta.get("nonnative"),
     )

@@ -22,6 +22,8 @@ CURVE_SCALE = 0.25  # how freely curves move, beside n-grams
 INVERSE_PENALTY = 30.0  # 1 / (alpha * rows); 10 to 100 are within noise of each other on held-out datasets
 EPOCHS = 10
 SPREAD = 4.0  # the standard deviation of a head's sums in training, about what log-odds have
+# What a page must carry for a retold story on it to be aggregated by definition: two listed sources or stamped teasers.
+CARRIERS = {"structure.listed_sources_log": float(np.log(3)), "residue.time_stamped_items_log": float(np.log(3))}
 Names = npt.NDArray[np.str_]
 
 BALANCE = 0.5  # a unit of n rows weighs n**(1 - BALANCE)
@@ -206,9 +208,16 @@ def fit_calibration(
     return {"ai": ai_array, "origin": origin_array}
 
 
+def find_carriers(table: Table) -> npt.NDArray[np.bool_]:
+    """Which rows carry a list of sources or others' teasers, (n,)."""
+    marks = [table.values[:, COLUMNS.index(f)] >= least - 1e-9 for f, least in CARRIERS.items()]
+    return np.asarray(np.any(marks, axis=0))
+
+
 def apply_calibration(
-    calibration: dict[str, Array], total: Array, n_words: npt.NDArray[np.int64]
+    calibration: dict[str, Array], total: Array, n_words: npt.NDArray[np.int64], carries: npt.NDArray[np.bool_]
 ) -> tuple[Array, Array]:
     """Calibrated probabilities of many rows: (n, 3) of LABELS and (n,) of a language model."""
-    pairs = [calibrate(calibration, t, int(n)) for t, n in zip(total, n_words, strict=True)]
+    rows = zip(total, n_words, carries, strict=True)
+    pairs = [calibrate(calibration, t, int(n), bool(c)) for t, n, c in rows]
     return np.array([p for p, _ in pairs]).reshape(-1, 3), np.array([p for _, p in pairs])

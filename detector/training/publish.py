@@ -21,7 +21,7 @@ from detector.scoring import Detector
 from detector.training import account, corpus
 from detector.training.corpus import Row
 from detector.training.evaluate import HeldOut, Recipe, choose_thresholds, hold_out, training_table
-from detector.training.fit import Weights, fit, fit_calibration
+from detector.training.fit import CARRIERS, Weights, fit, fit_calibration
 
 SEED = 20261121
 MIN_WORDS = 50
@@ -146,6 +146,7 @@ def write(
         "features": list(weights.features),
         "blocks": list(weights.grams),
         "min_words": MIN_WORDS,
+        "carriers": {name: round(least, 4) for name, least in CARRIERS.items()},
         "thresholds": thresholds,
         "ai_thresholds": account.ai_thresholds(out),
         "corpus": corpus_digest,

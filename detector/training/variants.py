@@ -208,4 +208,4 @@ def compose(rows: Sequence[Row], n: int, seed: int) -> Iterator[Variant]:
             append = append_sources if rng.random() < 0.5 else append_teasers
             text = relayer(crop(Article(clean(base, rng)), int(rng.integers(120, 600)), None), rng)
             origin, unit = ("aggregated", "sourced") if base.origin == "rewritten" else ("original", "scraped")
-            yield Variant(replace(base, origin=origin, ai=None, unit=f"made:{unit}{i % 10}"), append(text, others, rng))
+            yield Variant(replace(base, origin=origin, ai=None, unit=f"made:{unit}{i % 40}"), append(text, others, rng))
