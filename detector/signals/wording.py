@@ -22,14 +22,11 @@ from detector.article import Article
 BITS = 18  # each block hashes into 2**BITS columns
 BLOCKS = {"words": (1, 2), "style": (1, 2, 3)}  # block -> n of its n-grams
 
-_ENDINGS = tuple(
-    sorted(
-        "ing ed ly tion sion s es er or al ity ment ness ive ous able ible ism ist ic ful less ance ence ant ent ate "
-        "ize "
-        "ise ized fy ship hood ward ary ery ory age dom ian an y e".split(),
-        key=lambda e: (-len(e), e),
-    )
+_ENDINGS = frozenset(
+    "ing ed ly tion sion s es er or al ity ment ness ive ous able ible ism ist ic ful less ance ence ant ent ate ize "
+    "ise ized fy ship hood ward ary ery ory age dom ian an y e".split()
 )
+_LONGEST_ENDING = max(map(len, _ENDINGS))
 # Odd multipliers of 64 bits: the top bits of a product of one with a random code are well mixed (Knuth 6.4).
 _MULTIPLIERS = np.array(
     [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], dtype=np.uint64
@@ -46,9 +43,9 @@ class Grams(NamedTuple):
 
 def style_class(word: str) -> str:
     """What stands for an uncommon word: its ending, or its length in thirds where it has none of the known ones."""
-    for ending in _ENDINGS:
-        if len(word) > len(ending) + 2 and word.endswith(ending):
-            return "~" + ending
+    for n in range(min(_LONGEST_ENDING, len(word) - 3), 0, -1):
+        if word[-n:] in _ENDINGS:
+            return "~" + word[-n:]
     return f"~{min(len(word) // 3, 3)}"
 
 
