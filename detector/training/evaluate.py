@@ -22,7 +22,7 @@ from detector.verdict import LABELS, Label
 
 N_FOLDS = 8
 BANDS = (50, 100, 300, None)  # first words of a text; None is the whole
-FALSE_CALLS: dict[Label, float] = {"aggregated": 0.007, "rewritten": 0.003}  # of human originals; together 1%
+FALSE_CALLS: dict[Label, float] = {"aggregated": 0.009, "rewritten": 0.001}  # of human originals; together 1%
 BASELINES = ("n-grams", "signals", "length")
 # Benchmarks whose line breaks tell how they were made and not who wrote them: all get the same dice there.
 ARTEFACT_LINES = frozenset(
