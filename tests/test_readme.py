@@ -62,7 +62,7 @@ def test_batch_gives_a_line_for_each_article(workplace: Path) -> None:
 def test_python_examples(workplace: Path) -> None:
     done = run("".join(code for language, code in FENCES if language == "python"), cwd=workplace)
     assert done.returncode == 0, done.stderr
-    assert "disclaimers was generated" in done.stdout
+    assert "disclaimers AI features are experimental" in done.stdout
 
 
 def test_links_lead_somewhere() -> None:
