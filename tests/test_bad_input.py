@@ -302,9 +302,9 @@ def test_hostile_text_takes_linear_time(text: str):
         return spent
 
     seconds(text[:1000] + " word")  # what is compiled on first use is no part of it
-    quarter, whole = seconds(text[: len(text) // 4] + " word"), seconds(text)
+    quarter, whole = (min(seconds(part) for _ in range(2)) for part in (text[: len(text) // 4] + " word", text))
     # Linear is 4 times, quadratic 16; small times say nothing.
-    assert whole < max(8 * quarter, 0.5)
+    assert whole < max(8 * quarter, 1.0)
 
 
 @given(st.text(max_size=300))
