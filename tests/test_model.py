@@ -65,7 +65,9 @@ def edit_vocabulary(folder: Path) -> None:
         pytest.param(lambda f: edit(f, format=99), "format 99", id="other format"),
         pytest.param(lambda f: edit(f, min_words=1, digest="0" * 64), "was edited", id="manifest edited"),
         pytest.param(lambda f: edit(f, features=[*COLUMNS[1:], "x.y"]), "x.y", id="unknown feature"),
-        pytest.param(lambda f: edit(f, features=list(COLUMNS[:-3])), "does not fit its manifest", id="too few features"),
+        pytest.param(
+            lambda f: edit(f, features=list(COLUMNS[:-3])), "does not fit its manifest", id="too few features"
+        ),
         pytest.param(
             lambda f: edit(f, canaries=[{"name": "c", "text": TEXTS[0], "probabilities": {"ai": 0.123}}]),
             "canary 'c'",
