@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -38,8 +37,3 @@ def measure(article: Article, encoder: Encoder) -> Features:
                 found.append(Evidence(name, place.start, place.end, article.text[place.start : place.end], note))
     found.sort(key=lambda e: (e.start, e.end, e.signal))
     return Features(np.array(values, dtype=np.float64), encoder.encode(article), tuple(found))
-
-
-def featurize(articles: Iterable[Article], encoder: Encoder) -> Iterator[Features]:
-    """`measure` over many, one at a time, in order."""
-    return (measure(article, encoder) for article in articles)

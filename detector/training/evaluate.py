@@ -15,7 +15,7 @@ from detector.article import Article
 from detector.model import Array
 from detector.training import variants as make
 from detector.training.corpus import Row, assign_folds, training_mask
-from detector.training.fit import Weights, apply_calibration, find_carriers, fit, fit_calibration, weigh
+from detector.training.fit import apply_calibration, find_carriers, fit, fit_calibration, weigh
 from detector.training.table import UNKNOWN, Table, tabulate
 from detector.training.variants import Variant
 from detector.verdict import LABELS, Label
@@ -95,7 +95,7 @@ def held_out_table(
     return table, pairs[:, 0], pairs[:, 1]
 
 
-def hold_out(train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe, baselines: bool = True) -> HeldOut:
+def hold_out(train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe) -> HeldOut:
     """Every test row scored by models fitted without its dataset, its family of datasets and its group."""
     everything = list(train_rows) + list(test_rows)
     folds = assign_folds(everything, N_FOLDS)
@@ -110,14 +110,13 @@ def hold_out(train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe
         chosen = training_mask([v.row for v in train.variants], train_fold, k)
         chosen &= np.array([v.row.group not in test_groups[k] for v in train.variants])
         own = select(test, np.flatnonzero(fold == k))
-        models: dict[str, Weights] = {"model": fit(train, chosen, recipe.features, recipe.excluded)}
-        if baselines:
-            models["n-grams"] = fit(train, chosen, (), {}, ("words",))
-            models["signals"] = fit(train, chosen, recipe.features, recipe.excluded, ())
+        models = {
+            "model": fit(train, chosen, recipe.features, recipe.excluded),
+            "n-grams": fit(train, chosen, (), {}, ("words",)),
+            "signals": fit(train, chosen, recipe.features, recipe.excluded, ()),
+        }
         scores = {name: weights.score(own) for name, weights in models.items()}
-        if baselines:
-            scores["length"] = np.repeat(np.log(own.n_words)[:, None], 4, axis=1)
-        return scores
+        return scores | {"length": np.repeat(np.log(own.n_words)[:, None], 4, axis=1)}
 
     sums: dict[str, Array] = {}
     # threads share the tables, and the sparse products that fitting consists of let go of the interpreter's lock

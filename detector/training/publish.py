@@ -36,33 +36,26 @@ EXCLUDED: dict[str, tuple[str, ...]] = {
 
 CANARIES = {
     "reported": (
-        "I drove out to Harrow Lane on Tuesday with two of the wardens, and what they showed me was a culvert packed "
-        "to the "
-        "roof with gravel. “We told the county in March,” said Ines Dray, who has farmed the bottom field since "
-        "1988. “They "
-        "sent a man with a clipboard.” The clipboard, it turns out, is still in the parish office; the clerk let me "
-        "read it. "
-        "It says: no action. By half past four the water was over my boots, and Dray had gone to move the ewes."
+        "I drove out to Harrow Lane on Tuesday with two of the wardens, and what they showed me was a "
+        "culvert packed to the roof with gravel. “We told the county in March,” said Ines Dray, who has "
+        "farmed the bottom field since 1988. “They sent a man with a clipboard.” The clipboard, it turns "
+        "out, is still in the parish office; the clerk let me read it. It says: no action. By half past "
+        "four the water was over my boots, and Dray had gone to move the ewes."
     ),
     "retold": (
-        "In a significant development, local authorities have announced a comprehensive plan to address the growing "
-        "challenges "
-        "of urban flooding. The initiative underscores the importance of proactive infrastructure investment and "
-        "highlights the "
-        "need for collaboration between communities and government. Experts suggest that the measures could play a "
-        "crucial role "
-        "in mitigating future risks. Furthermore, officials emphasized that the project will foster resilience. As "
-        "the region "
+        "In a significant development, local authorities have announced a comprehensive plan to address the "
+        "growing challenges of urban flooding. The initiative underscores the importance of proactive "
+        "infrastructure investment and highlights the need for collaboration between communities and "
+        "government. Experts suggest that the measures could play a crucial role in mitigating future "
+        "risks. Furthermore, officials emphasized that the project will foster resilience. As the region "
         "continues to navigate these complexities, it remains to be seen how effective the plan will be."
     ),
     "assembled": (
-        "Morning briefing\n\n- The harbour board approved a second ferry berth, the Courier reports.\n- A strike at "
-        "the glass "
-        "works enters its third week; talks resume on Friday (Northern Wire).\n- Two climbers were brought down from "
-        "Mount Ansel "
-        "after a night in the snow, according to the rescue service.\n- The city library will open on Sundays from "
-        "May. (Evening "
-        "Post)\n- Shares in the battery maker Voltane fell 8% after it cut its forecast. (Market Daily)\n"
+        "Morning briefing\n\n- The harbour board approved a second ferry berth, the Courier reports.\n- A "
+        "strike at the glass works enters its third week; talks resume on Friday (Northern Wire).\n- Two "
+        "climbers were brought down from Mount Ansel after a night in the snow, according to the rescue "
+        "service.\n- The city library will open on Sundays from May. (Evening Post)\n- Shares in the "
+        "battery maker Voltane fell 8% after it cut its forecast. (Market Daily)\n"
     ),
 }
 
