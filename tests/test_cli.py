@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from command import run
 
-from detector import cli, report
+from detector import report, sources
+from detector.cli.app import Code, colour, note
 from detector.errors import DetectorError
 from detector.scoring import Detector
 from detector.signals import SIGNALS
@@ -121,8 +122,8 @@ def test_explain_quotes_every_span_in_brackets():
 
 
 def test_explain_has_colour_only_if_asked():
-    article, verdict = cli.sources.read(str(FEED), None, cli.note), Detector.load().score(FEED.read_text())
-    assert not isinstance(article, cli.Failure)
+    article, verdict = sources.read(str(FEED), None, note), Detector.load().score(FEED.read_text())
+    assert not isinstance(article, sources.Failure)
     plain, coloured = ("\n".join(report.explain(article, verdict, 3, report.Ink(c))) for c in (False, True))
     assert "\x1b" not in plain
     assert "\x1b[" in coloured
@@ -144,7 +145,7 @@ def test_colour(monkeypatch: pytest.MonkeyPatch, tty: bool, environment: dict[st
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert cli.colour() is coloured
+    assert colour() is coloured
 
 
 def test_explain_all_contributions():
@@ -253,7 +254,7 @@ def test_what_goes_wrong_is_one_sentence(
 
 def test_every_exit_code_is_in_the_help_and_in_the_docs():
     told = run("score", "--help").out, (SEEDS.parent / "docs" / "wire-schema.md").read_text()
-    for code in cli.Code:
+    for code in Code:
         assert re.search(rf"^ +{code.value} |   {code.value} ", told[0], re.M)
         assert f"| {code.value} |" in told[1]
 
