@@ -12,7 +12,7 @@ from detector.features import MENTION
 from detector.signals import SIGNALS
 from detector.signals import family as family_of
 from detector.sources import Failure
-from detector.verdict import LABELS, Contribution, Evidence, Verdict
+from detector.verdict import LABELS, Contribution, Evidence, Score, Verdict, Word
 
 if TYPE_CHECKING:
     from detector.batch import Tally
@@ -34,9 +34,9 @@ def to_json(value: Any) -> str:
     return written if written.isascii() else _ESCAPED.sub(lambda m: f"\\u{ord(m[0]):04x}", written)
 
 
-def to_row(outcome: Verdict | Failure, contributions: int | None) -> str:
+def to_row(outcome: Verdict | Failure, contributions: int | None, sentences: bool = False) -> str:
     """An outcome in the wire format, as one line of JSON without its newline."""
-    return to_json(outcome.to_dict(contributions) if isinstance(outcome, Verdict) else outcome.to_dict())
+    return to_json(outcome.to_dict(contributions, sentences) if isinstance(outcome, Verdict) else outcome.to_dict())
 
 
 def percent(probability: float | None) -> str:
@@ -59,7 +59,9 @@ def _shorten(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width * 2 // 3]} … {text[-(width // 3) :]}"
 
 
-def render(outcomes: Iterable[Verdict | Failure], form: str, contributions: int | None) -> Iterator[str]:
+def render(
+    outcomes: Iterable[Verdict | Failure], form: str, contributions: int | None, sentences: bool = False
+) -> Iterator[str]:
     """The lines that show many outcomes, as they come: a table (`text`), a JSON list (`json`), or `jsonl`."""
     if form == "text":
         yield _cells("label", LABELS, "AI", "status", "article")
@@ -67,14 +69,14 @@ def render(outcomes: Iterable[Verdict | Failure], form: str, contributions: int 
             yield from _table_lines(outcome)
     elif form == "jsonl":
         for outcome in outcomes:
-            yield to_row(outcome, contributions)
+            yield to_row(outcome, contributions, sentences)
     else:
         row = None
         yield "["
         for outcome in outcomes:
             if row is not None:
                 yield row + ","
-            row = to_row(outcome, contributions)
+            row = to_row(outcome, contributions, sentences)
         yield from [] if row is None else [row]
         yield "]"
 
@@ -115,9 +117,13 @@ def strongest(verdict: Verdict, n: int = 3) -> list[Evidence]:
 
 def _support(contribution: Contribution, verdict: Verdict) -> float:
     p = verdict.probabilities or {}
-    leading = max(p, key=p.__getitem__) if p else None
+    likeliest = max(p, key=p.__getitem__) if p else None
     machine = verdict.ai_probability is not None and verdict.ai_probability >= 0.5
-    return max(contribution.origin[leading] if leading else 0.0, contribution.ai if machine else -contribution.ai)
+    return max(contribution.origin[likeliest] if likeliest else 0.0, contribution.ai if machine else -contribution.ai)
+
+
+# Backgrounds of a terminal with 256 colours, pale to strong; orange and blue differ for every eye.
+_FOR, _AGAINST = (223, 216, 208), (189, 153, 111)
 
 
 class Ink:
@@ -129,6 +135,13 @@ class Ink:
 
     def mark(self, text: str, family: str) -> str:
         return f"\x1b[{self._codes.get(family, '1')}m{text}\x1b[0m" if self.colour else f"[{text}]"
+
+    def warm(self, text: str, strength: float) -> str:
+        """`text` on orange where `strength` (-1..1) speaks for, on blue where against, the paler the weaker."""
+        step = round(3 * min(abs(strength), 1))
+        if not self.colour or not step:
+            return text
+        return f"\x1b[38;5;16;48;5;{(_FOR if strength > 0 else _AGAINST)[step - 1]}m{text}\x1b[0m"
 
     def name(self, family: str, width: int) -> str:
         return self.mark(f"{family:<{width}}", family) if self.colour else f"{family:<{width}}"
@@ -147,14 +160,7 @@ def explain(article: Article, verdict: Verdict, contributions: int | None, ink: 
         yield "origin: " + ", ".join(f"{label} {percent(p[label])}" for label in LABELS)
         yield f"written or rewritten by a language model: {percent(verdict.ai_probability)}"
     yield f"{verdict.n_words:,} words, language {verdict.language or 'unknown'}, model {verdict.model}"
-    rows = verdict.contributions[:contributions]
-    if rows:
-        yield ""
-        yield f"{'What moved it, in log-odds':<44}{'value':>12}" + "".join(f"{x:>12}" for x in (*LABELS, "AI"))
-        for c in rows:
-            value = "-" if c.value is None else f"{c.value:.4g}"
-            moves = "".join(f"{x:>+12.2f}" for x in (*(c.origin[label] for label in LABELS), c.ai))
-            yield f"{printable(c.feature):<44}{value:>12}{moves}"
+    yield from _contribution_lines(verdict, contributions)
     counted = [e for e in verdict.evidence if e.signal != MENTION]
     mentioned = [e for e in verdict.evidence if e.signal == MENTION]
     for title, found in (("Evidence", counted), ("Mentions (shown, never counted)", mentioned)):
@@ -164,6 +170,68 @@ def explain(article: Article, verdict: Verdict, contributions: int | None, ink: 
             for e in found:
                 yield f"{ink.name(e.signal, 14)}{_in_context(article.text, e, ink)}"
                 yield f"{'':<14}{e.note}"
+    yield from _heat_lines(article, verdict, ink)
+
+
+def _contribution_lines(verdict: Verdict, n: int | None) -> Iterator[str]:
+    """The strongest contributions, the others' sum, and the score that all of them add up to."""
+    rows = verdict.contributions[:n]
+    if not rows or not verdict.intercept or not verdict.score:
+        return
+    others = verdict.contributions[len(rows) :]
+    yield ""
+    yield f"{'What moved it, in log-odds':<44}{'value':>12}" + "".join(f"{x:>12}" for x in (*LABELS, "AI"))
+    for c in rows:
+        yield _moves(printable(c.feature), c, "-" if c.value is None else f"{c.value:.4g}")
+    if others:
+        origin: dict[str, float] = {label: sum(c.origin[label] for c in others) for label in LABELS}
+        yield _moves(f"{len(others):,} others", Score(origin, sum(c.ai for c in others)))
+    yield _moves("the model's intercept", verdict.intercept)
+    yield _moves("score, before calibration", verdict.score)
+
+
+def _moves(what: str, part: Contribution | Score, value: str = "") -> str:
+    moves = "".join(f"{x:>+12.2f}" for x in (*(part.origin[label] for label in LABELS), part.ai))
+    return f"{what:<44}{value:>12}{moves}"
+
+
+_LEAST_HEAT = 0.25  # log-odds that are shown at full strength in a text where no sentence has more
+
+
+def leading(verdict: Verdict) -> str | None:
+    """The verdict's label, or the likeliest where it abstained; None where nothing could be computed."""
+    p = verdict.probabilities
+    return verdict.label or (max(LABELS, key=p.__getitem__) if p else None)
+
+
+def heat(verdict: Verdict) -> list[float]:
+    """How strongly each sentence's wording spoke for a language model (to 1) or against (to -1), within this text."""
+    most = max([_LEAST_HEAT, *(abs(s.ai) for s in verdict.sentences)])
+    return [s.ai / most for s in verdict.sentences]
+
+
+def telling_words(verdict: Verdict, n: int = 8) -> tuple[list[Word], list[Word]]:
+    """The `n` words of which one occurrence spoke most for a language model, and the `n` most against."""
+    words = sorted((w for w in verdict.words if w.text[0].isalnum()), key=lambda w: -w.ai / w.n)
+    return [w for w in words[:n] if w.ai > 0], [w for w in words[: -n - 1 : -1] if w.ai < 0]
+
+
+def _heat_lines(article: Article, verdict: Verdict, ink: Ink) -> Iterator[str]:
+    label = leading(verdict)
+    if not verdict.sentences or label is None:
+        return
+    yield ""
+    yield "Wording, sentence by sentence, in log-odds: together what the wording blocks moved"
+    yield f"{'AI':>8}{label:>12}"
+    for s, strength in zip(verdict.sentences, heat(verdict), strict=True):
+        mark = ("+" if strength > 0 else "-") * round(3 * abs(strength))
+        said = ink.warm(_shorten(article.text[s.start : s.end], 240), strength)
+        yield f"{s.ai:>+8.2f}{s.origin[label]:>+12.2f}  {mark:<4}{said}"
+    for title, words in zip(("for", "against"), telling_words(verdict), strict=True):
+        if words:
+            yield f"words {title} a language model: " + ", ".join(
+                f"{printable(w.text)} {w.ai:+.2f}" + (f" ({w.n} times)" if w.n > 1 else "") for w in words
+            )
 
 
 _CONTEXT = 50  # characters on each side

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from detector import language
 from detector import model as models
@@ -15,10 +17,11 @@ from detector.article import Article
 from detector.errors import InputError, ModelError
 from detector.features import COLUMNS, measure
 from detector.model import HEADS, Array, StoredModel
-from detector.signals.wording import BLOCKS, Encoder
-from detector.verdict import LABELS, Contribution, Reason, Verdict, decide, freeze
+from detector.signals.wording import BLOCKS, Encoder, share_among_tokens
+from detector.verdict import LABELS, Contribution, Reason, Score, Sentence, Verdict, Word, decide, freeze
 
 _DIGITS = 6  # probabilities and contributions are rounded, so that the last bits of a sum never show
+_UNIT = 10**_DIGITS
 _CANARY_TOLERANCE = 1e-4
 
 
@@ -92,13 +95,13 @@ class Detector:
         values = features.values[self._columns]
         probabilities: dict[str, float] | None = None
         ai: float | None = None
-        contributions: Sequence[Contribution] = ()
+        contributions: Contributions | None = None
         if spoken == language.SUPPORTED and n_words:
             sums = self.model.add(values, {b: features.grams[b].columns for b in self.model.blocks})
             origin, p = self.model.calibrate(sums.total, n_words, self.model.carries(values))
             probabilities = dict(zip(LABELS, (round(float(x), _DIGITS) for x in origin), strict=True))
             ai = round(p, _DIGITS)
-            contributions = Contributions(self._names, values, sums.parts)
+            contributions = Contributions(self._names, values, sums.parts, self.model.intercept, sums.total)
         label, because = self._decide(probabilities, n_words, spoken)
         return Verdict(
             status="abstained" if because else "ok",
@@ -107,11 +110,14 @@ class Detector:
             probabilities=None if probabilities is None else freeze(probabilities),
             ai_probability=ai,
             evidence=features.evidence,
-            contributions=contributions,
+            contributions=() if contributions is None else contributions,
             n_words=n_words,
             language=spoken,
             model=self.model.id,
             id=article.id,
+            intercept=None if contributions is None else _build_score(self.model.intercept),
+            score=None if contributions is None else _build_score(contributions.total),
+            wording=None if contributions is None else Heat(self.model, self._encoder, article.text, contributions),
         )
 
     def _decide(self, probabilities: dict[str, float] | None, n_words: int, spoken: str) -> tuple[Any, Reason | None]:
@@ -124,13 +130,62 @@ class Detector:
         return label, None if label else "low_confidence"
 
 
+Units = npt.NDArray[np.int64]  # log-odds in millionths: whole numbers, so that sums are exact
+
+
+def _in_units(parts: Array, total: Units) -> Units:
+    """`parts` (n, heads) in millionths that add up to the whole numbers `total` (heads,), each next to its own value.
+
+    Parts that are rounded alone would not add up, so those with the largest remainders are rounded up (Hamilton's
+    apportionment).
+    """
+    exact = parts * _UNIT
+    units: Units = np.floor(exact).astype(np.int64)
+    missing = total - units.sum(axis=0)
+    order = np.argsort(units - exact, axis=0, kind="stable")
+    for head, n in enumerate(missing.tolist()):
+        if n > 0:
+            units[order[:n, head], head] += 1
+        elif n < 0:
+            units[order[n:, head], head] -= 1
+    return units
+
+
+def _round(sums: Array) -> Units:
+    units: Units = np.rint(sums * _UNIT).astype(np.int64)
+    return units
+
+
+def _by_head(units: Units) -> tuple[Mapping[str, float], float]:
+    *origin, ai = (u / _UNIT for u in units.tolist())
+    return freeze(dict(zip(LABELS, origin, strict=True))), ai
+
+
+def _build_score(sums: Array) -> Score:
+    return Score(*_by_head(_round(sums)))
+
+
 @dataclass(frozen=True, eq=False)
 class Contributions(Sequence[Contribution]):
-    """All contributions to one verdict, strongest first; built when looked at, for most callers never look."""
+    """All contributions to one verdict, strongest first; built when looked at, for most callers never look.
+
+    As rounded they add up, with `intercept` as rounded, to `total` as rounded.
+    """
 
     names: tuple[str, ...]
     values: Array
     parts: Array
+    intercept: Array
+    total: Array
+
+    @cached_property
+    def units(self) -> Units:
+        """`parts` in millionths."""
+        return _in_units(self.parts, _round(self.total) - _round(self.intercept))
+
+    @cached_property
+    def _order(self) -> npt.NDArray[np.int64]:
+        return np.argsort(-np.abs(self.parts).max(axis=1), kind="stable")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -140,17 +195,61 @@ class Contributions(Sequence[Contribution]):
     @overload
     def __getitem__(self, index: slice) -> tuple[Contribution, ...]: ...
     def __getitem__(self, index: int | slice) -> Contribution | tuple[Contribution, ...]:
-        order = np.argsort(-np.abs(self.parts).max(axis=1), kind="stable")
         if isinstance(index, slice):
-            return tuple(self._build(int(i)) for i in order[index])
-        return self._build(int(order[index]))
+            return tuple(self._build(int(i)) for i in self._order[index])
+        return self._build(int(self._order[index]))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Contributions) and tuple(self) == tuple(other)
 
     def _build(self, i: int) -> Contribution:
-        parts = {head: round(float(x), _DIGITS) for head, x in zip(HEADS, self.parts[i], strict=True)}
-        ai = parts.pop("ai")
         # a block of n-grams has no one value, and an undefined number is none
         value = float(self.values[i]) if i < len(self.values) and not np.isnan(self.values[i]) else None
-        return Contribution(self.names[i], None if value is None else round(value, _DIGITS), freeze(parts), ai)
+        return Contribution(self.names[i], None if value is None else round(value, _DIGITS), *_by_head(self.units[i]))
+
+
+@dataclass(frozen=True, eq=False)
+class Heat:
+    """What the blocks of n-grams added, by sentence and by word.
+
+    It keeps the text alone and reads it again when looked at, so that a kept verdict stays small.
+    """
+
+    model: StoredModel
+    encoder: Encoder
+    text: str
+    contributions: Contributions
+
+    @cached_property
+    def _tokens(self) -> tuple[Article, Array]:
+        """The article, and what each of its tokens added, (n_tokens, heads)."""
+        article = Article(self.text)
+        grams = self.encoder.encode(article)
+        added = np.zeros((len(article.tokens), len(HEADS)))
+        for block in self.model.blocks:
+            weights = self.model.gram_weights(block, grams[block].columns)
+            added += share_among_tokens(block, grams[block], weights, len(article.tokens))
+        return article, added
+
+    @cached_property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """See Verdict.sentences."""
+        article, added = self._tokens
+        parts = np.zeros((len(article.sentences), len(HEADS)))
+        np.add.at(parts, np.searchsorted(article.sentence_starts, article.token_starts, side="right") - 1, added)
+        n_blocks = len(self.model.blocks)
+        units = _in_units(parts, self.contributions.units[len(self.contributions) - n_blocks :].sum(axis=0))
+        return tuple(
+            Sentence(*article.span(*bounds), *_by_head(u)) for bounds, u in zip(article.sentences, units, strict=True)
+        )
+
+    @cached_property
+    def words(self) -> tuple[Word, ...]:
+        """See Verdict.words."""
+        article, added = self._tokens
+        parts = np.zeros((len(article.vocabulary), len(HEADS)))
+        np.add.at(parts, article.token_numbers, added)
+        counts = np.bincount(article.token_numbers, minlength=len(parts)).tolist()
+        tokens, units = tuple(article.vocabulary), _round(parts)
+        order = np.argsort(-np.abs(units).max(axis=1), kind="stable").tolist()
+        return tuple(Word(tokens[i], counts[i], *_by_head(units[i])) for i in order)

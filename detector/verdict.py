@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 SCHEMA = 1
 Label = Literal["original", "rewritten", "aggregated"]
@@ -45,12 +45,50 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """Log-odds by head, before calibration."""
+
+    origin: Mapping[str, float]
+    ai: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What the wording of text[start:end] added to each head's uncalibrated score (log-odds)."""
+
+    start: int
+    end: int
+    origin: Mapping[str, float]
+    ai: float
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the `n` occurrences of a token, in lower case, added to each head's uncalibrated score (log-odds)."""
+
+    text: str
+    n: int
+    origin: Mapping[str, float]
+    ai: float
+
+
+class Wording(Protocol):
+    """What the blocks of n-grams added, by sentence and by word; worked out when looked at, for most never look."""
+
+    @property
+    def sentences(self) -> tuple[Sentence, ...]: ...
+    @property
+    def words(self) -> tuple[Word, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One article's scores, label or abstention, and what they rest on. Immutable.
 
     `probabilities` sum to 1 over LABELS; they and `ai_probability` are None where nothing could be computed (an
     abstention for `too_short` or `unsupported_language` may still carry them, as a number without a promise).
-    `contributions` holds every feature, strongest first.
+    `contributions` holds every feature, strongest first; with `intercept` they add up to `score`, from which the
+    probabilities are calibrated. Both are None where nothing could be computed.
     """
 
     status: Status
@@ -64,10 +102,26 @@ class Verdict:
     language: str | None
     model: str
     id: str | None = None
+    intercept: Score | None = None
+    score: Score | None = None
+    wording: Wording | None = field(default=None, compare=False, repr=False)
 
-    def to_dict(self, contributions: int | None = 8) -> dict[str, Any]:
-        """The wire format (docs/wire-schema.md), with the strongest `contributions`, or all of them for None."""
-        return {
+    @property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """What each sentence's wording added, in the order of the text; together what the `wording` blocks did."""
+        return self.wording.sentences if self.wording else ()
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """What each word added, strongest first: the sentences' parts by another way, but for rounding."""
+        return self.wording.words if self.wording else ()
+
+    def to_dict(self, contributions: int | None = 8, sentences: bool = False) -> dict[str, Any]:
+        """The wire format (docs/wire-schema.md).
+
+        It holds the strongest `contributions`, or all of them for None, and `sentences` only if asked for.
+        """
+        row: dict[str, Any] = {
             "schema": SCHEMA,
             "id": self.id,
             "status": self.status,
@@ -83,10 +137,21 @@ class Verdict:
                 {"feature": c.feature, "value": c.value, "origin": dict(c.origin), "ai": c.ai}
                 for c in self.contributions[:contributions]
             ],
+            "intercept": _score_to_dict(self.intercept),
+            "score": _score_to_dict(self.score),
             "n_words": self.n_words,
             "language": self.language,
             "model": self.model,
         }
+        if sentences:
+            row["sentences"] = [
+                {"start": s.start, "end": s.end, "origin": dict(s.origin), "ai": s.ai} for s in self.sentences
+            ]
+        return row
+
+
+def _score_to_dict(score: Score | None) -> dict[str, Any] | None:
+    return None if score is None else {"origin": dict(score.origin), "ai": score.ai}
 
 
 def decide(probabilities: Mapping[str, float], thresholds: Mapping[str, float]) -> Label | None:

@@ -70,6 +70,7 @@ CODES = "empty not_text too_long not_found unreadable no_text_files malformed_js
 def test_library_fits_the_schema(text: str):
     for n in (0, 8, None):
         check(loaded().score(text).to_dict(n), text)
+        check(loaded().score(text).to_dict(n, sentences=True), text)
     check(loaded().score(Article(text, "an id")).to_dict(), text)
 
 

@@ -22,6 +22,9 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
+Sentences = Annotated[bool, typer.Option("--sentences", help="Give what each sentence's wording added (JSON only).")]
+
+
 class ListFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
@@ -43,6 +46,7 @@ def score(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for stdin.")],
     format: Annotated[Format, typer.Option(help="A table, a JSON list, or one JSON object a line.")] = Format.TEXT,
     contributions: Contributions = None,
+    sentences: Sentences = False,
     fail_on: Annotated[
         str, typer.Option(metavar="LABEL[,LABEL]", help="End with code 1 if any article has one of these labels.")
     ] = "",
@@ -64,6 +68,10 @@ def score(
         raise typer.BadParameter(
             "the table shows none: add --format json, or use detector explain", param_hint="--contributions"
         )
+    if sentences and format is Format.TEXT:
+        raise typer.BadParameter(
+            "the table shows none: add --format json, or use detector explain", param_hint="--sentences"
+        )
     if paths.count(STDIN) > 1:
         raise typer.BadParameter("- can be read only once: name it once", param_hint="PATH")
     n, unwanted = count(contributions, batch.CONTRIBUTIONS), labels(fail_on)
@@ -77,7 +85,7 @@ def score(
                 note(outcome.id, outcome.message)
             yield outcome
 
-    put(report.render(outcomes(), format, n))
+    put(report.render(outcomes(), format, n, sentences))
     if tally.errors:
         return Code.FAILED
     return Code.HIT if unwanted & set(tally.labels) else Code.SCORED
@@ -87,21 +95,24 @@ def score(
 @guarded
 def explain(
     path: Annotated[str, typer.Argument(metavar="PATH", help="A file, or - for stdin.")],
+    format: Annotated[ListFormat, typer.Option(help="For a reader, or as JSON.")] = ListFormat.TEXT,
     contributions: Contributions = None,
     model: Model = None,
 ) -> int:
     """Explain one article in full.
 
-    Its probabilities, what moved them, and every span quoted in its context. Colours tell the families of
-    evidence apart; without a terminal, or with NO_COLOR set, brackets mark the spans.
+    Its probabilities, what moved them, every span quoted in its context, and what the wording of each sentence
+    added. Colours tell the families of evidence apart; without a terminal, or with NO_COLOR set, brackets and
+    signs do. As JSON it is the row of detector score, with every contribution and its sentences.
 
     \b
     Examples:
       detector explain article.txt
       detector explain article.txt --contributions all
+      detector explain article.txt --format json
       detector explain - < article.txt | less
     """
-    n = count(contributions, 12)
+    n = count(contributions, 12) if contributions or format is ListFormat.TEXT else None
     judge = Detector.load(model)
     given = sources.read(path, stdin(), note)
     outcome = batch.score_one(judge, given)
@@ -109,7 +120,10 @@ def explain(
         note(outcome.id, outcome.message)
         return Code.FAILED
     assert isinstance(given, Article), "only an article has a verdict"
-    put(report.explain(given, outcome, n, report.Ink(colour())))
+    if format is ListFormat.JSON:
+        put(iter([report.to_row(outcome, n, sentences=True)]))
+    else:
+        put(report.explain(given, outcome, n, report.Ink(colour())))
     return Code.SCORED
 
 

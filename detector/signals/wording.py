@@ -101,3 +101,21 @@ def _grams(codes: npt.NDArray[np.uint64], places: npt.NDArray[np.int64], sizes: 
     if not columns:
         return Grams(np.zeros(0, np.int64), np.zeros(0, np.int64))
     return Grams(np.concatenate(columns).view(np.int64), np.concatenate(starts))
+
+
+def share_among_tokens(
+    block: str, grams: Grams, weights: npt.NDArray[np.float64], n_tokens: int
+) -> npt.NDArray[np.float64]:
+    """What each of a text's `n_tokens` tokens carries, (n_tokens, k): each occurrence's weights, (n_occurrences, k),
+    in equal parts to the tokens that it spans."""
+    shares = np.zeros((n_tokens, weights.shape[1]))
+    places = np.unique(grams.starts)  # every token that counts starts a gram of one
+    first = 0
+    for n in BLOCKS[block]:
+        last = len(places) - n + 1
+        if last <= 0:
+            break
+        for k in range(n):
+            shares[places[k : last + k]] += weights[first : first + last] / n
+        first += last
+    return shares
