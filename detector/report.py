@@ -54,7 +54,8 @@ def printable(text: str) -> str:
 _JOINERS = "\u200c\u200d"  # emoji and several scripts are written with them
 
 
-def _shorten(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
+    """`text` on one line, its middle left out where it is longer than `width`."""
     text = printable(text[:4000])
     return text if len(text) <= width else f"{text[: width * 2 // 3]} … {text[-(width // 3) :]}"
 
@@ -97,7 +98,7 @@ def _table_lines(outcome: Verdict | Failure) -> Iterator[str]:
         outcome.label or "-", [percent(p.get(x)) for x in LABELS], percent(outcome.ai_probability), status, article
     )
     for e in strongest(outcome):
-        yield f"    {e.signal:<14}“{_shorten(e.text, 72)}”  {e.note}"
+        yield f"    {e.signal:<14}“{shorten(e.text, 72)}”  {e.note}"
 
 
 def strongest(verdict: Verdict, n: int = 3) -> list[Evidence]:
@@ -225,7 +226,7 @@ def _heat_lines(article: Article, verdict: Verdict, ink: Ink) -> Iterator[str]:
     yield f"{'AI':>8}{label:>12}"
     for s, strength in zip(verdict.sentences, heat(verdict), strict=True):
         mark = ("+" if strength > 0 else "-") * round(3 * abs(strength))
-        said = ink.warm(_shorten(article.text[s.start : s.end], 240), strength)
+        said = ink.warm(shorten(article.text[s.start : s.end], 240), strength)
         yield f"{s.ai:>+8.2f}{s.origin[label]:>+12.2f}  {mark:<4}{said}"
     for title, words in zip(("for", "against"), telling_words(verdict), strict=True):
         if words:
@@ -242,7 +243,7 @@ def _in_context(text: str, e: Evidence, ink: Ink) -> str:
     after = printable("|" + text[e.end : e.end + _CONTEXT] + "|")[1:-1].rstrip()
     left = "…" if e.start > _CONTEXT else ""
     right = "…" if e.end + _CONTEXT < len(text) else ""
-    return f"{left}{before}{ink.mark(_shorten(e.text, 240), e.signal)}{after}{right}"
+    return f"{left}{before}{ink.mark(shorten(e.text, 240), e.signal)}{after}{right}"
 
 
 def signal_table() -> list[dict[str, Any]]:

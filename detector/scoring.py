@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from detector import language
 from detector import model as models
-from detector.article import Article
+from detector.article import Article, Range
 from detector.errors import InputError, ModelError
 from detector.features import COLUMNS, measure
 from detector.model import HEADS, Array, StoredModel
@@ -221,35 +221,33 @@ class Heat:
     contributions: Contributions
 
     @cached_property
-    def _tokens(self) -> tuple[Article, Array]:
-        """The article, and what each of its tokens added, (n_tokens, heads)."""
+    def _parts(self) -> tuple[list[Range], Array, tuple[str, ...], list[int], Array]:
+        """The sentences' places and parts, (n_sentences, heads); the distinct tokens, their counts and parts."""
         article = Article(self.text)
         grams = self.encoder.encode(article)
         added = np.zeros((len(article.tokens), len(HEADS)))
         for block in self.model.blocks:
             weights = self.model.gram_weights(block, grams[block].columns)
             added += share_among_tokens(block, grams[block], weights, len(article.tokens))
-        return article, added
+        by_sentence = np.zeros((len(article.sentences), len(HEADS)))
+        np.add.at(by_sentence, np.searchsorted(article.sentence_starts, article.token_starts, side="right") - 1, added)
+        by_word = np.zeros((len(article.vocabulary), len(HEADS)))
+        np.add.at(by_word, article.token_numbers, added)
+        counts = np.bincount(article.token_numbers, minlength=len(by_word)).tolist()
+        return [article.span(*s) for s in article.sentences], by_sentence, tuple(article.vocabulary), counts, by_word
 
     @cached_property
     def sentences(self) -> tuple[Sentence, ...]:
         """See Verdict.sentences."""
-        article, added = self._tokens
-        parts = np.zeros((len(article.sentences), len(HEADS)))
-        np.add.at(parts, np.searchsorted(article.sentence_starts, article.token_starts, side="right") - 1, added)
+        places, parts, *_ = self._parts
         n_blocks = len(self.model.blocks)
         units = _in_units(parts, self.contributions.units[len(self.contributions) - n_blocks :].sum(axis=0))
-        return tuple(
-            Sentence(*article.span(*bounds), *_by_head(u)) for bounds, u in zip(article.sentences, units, strict=True)
-        )
+        return tuple(Sentence(*place, *_by_head(u)) for place, u in zip(places, units, strict=True))
 
     @cached_property
     def words(self) -> tuple[Word, ...]:
         """See Verdict.words."""
-        article, added = self._tokens
-        parts = np.zeros((len(article.vocabulary), len(HEADS)))
-        np.add.at(parts, article.token_numbers, added)
-        counts = np.bincount(article.token_numbers, minlength=len(parts)).tolist()
-        tokens, units = tuple(article.vocabulary), _round(parts)
+        *_, tokens, counts, parts = self._parts
+        units = _round(parts)
         order = np.argsort(-np.abs(units).max(axis=1), kind="stable").tolist()
         return tuple(Word(tokens[i], counts[i], *_by_head(units[i])) for i in order)

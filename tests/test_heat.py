@@ -127,7 +127,7 @@ def test_occurrence_is_shared_equally_by_its_tokens(block: str) -> None:
 def test_nothing_is_worked_out_until_it_is_looked_at() -> None:
     verdict = loaded().score(PROSE)
     verdict.to_dict()
-    assert not {"sentences", "words", "_tokens"} & vars(verdict.wording).keys()
+    assert not {"sentences", "words", "_parts"} & vars(verdict.wording).keys()
     assert verdict.to_dict(sentences=True)["sentences"]
     assert "sentences" in vars(verdict.wording)
 
