@@ -15,7 +15,7 @@ from detector.article import Article
 from detector.model import Array
 from detector.training import variants as make
 from detector.training.corpus import Row, assign_folds, training_mask
-from detector.training.fit import apply_calibration, find_carriers, fit, fit_calibration, weigh
+from detector.training.fit import Weights, apply_calibration, find_carriers, fit, fit_calibration, weigh
 from detector.training.table import UNKNOWN, Table, tabulate
 from detector.training.variants import Variant
 from detector.verdict import LABELS, Label
@@ -32,9 +32,22 @@ ARTEFACT_LINES = frozenset(
 
 
 @dataclass(frozen=True)
+class Judge:
+    """The model that scored one fold, none of whose datasets it saw."""
+
+    weights: Weights
+    calibration: dict[str, Array]
+
+    def probabilities(self, table: Table) -> tuple[Array, Array]:
+        """Calibrated probabilities, (n, 3) of LABELS and (n,) of a language model."""
+        total = self.weights.score(table)
+        return apply_calibration(self.calibration, total, table.n_words, find_carriers(table))
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """Held-out rows at every length band: the table, each entry's band and fold, the uncalibrated sums of the model and
-    of each baseline (n, 4), and probabilities calibrated on the other folds."""
+    of each baseline (n, 4), probabilities calibrated on the other folds, and the model of each fold."""
 
     table: Table
     band: npt.NDArray[np.int64]  # words, 0 for the whole text
@@ -42,6 +55,7 @@ class HeldOut:
     sums: dict[str, Array]
     origin: Array
     ai: Array
+    judges: tuple[Judge, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,7 @@ def hold_out(train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe
         {r.group for r, f in zip(test_rows, test_folds, strict=True) if f == k and r.group} for k in range(N_FOLDS)
     ]
 
-    def run(k: int) -> dict[str, Array]:
+    def run(k: int) -> tuple[dict[str, Array], Weights]:
         chosen = training_mask([v.row for v in train.variants], train_fold, k)
         chosen &= np.array([v.row.group not in test_groups[k] for v in train.variants])
         own = select(test, np.flatnonzero(fold == k))
@@ -116,24 +130,37 @@ def hold_out(train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe
             "signals": fit(train, chosen, recipe.features, recipe.excluded, ()),
         }
         scores = {name: weights.score(own) for name, weights in models.items()}
-        return scores | {"length": np.repeat(np.log(own.n_words)[:, None], 4, axis=1)}
+        return scores | {"length": np.repeat(np.log(own.n_words)[:, None], 4, axis=1)}, models["model"]
 
     sums: dict[str, Array] = {}
+    fitted: list[Weights] = []
     # threads share the tables, and the sparse products that fitting consists of let go of the interpreter's lock
-    for k, scores in enumerate(
+    for k, (scores, weights) in enumerate(
         Parallel(n_jobs=recipe.jobs, backend="threading")(delayed(run)(k) for k in range(N_FOLDS))
     ):
         for name, s in scores.items():
             sums.setdefault(name, np.zeros((len(fold), 4)))[fold == k] = s
+        fitted.append(weights)
+    origin, ai, calibrations = calibrate_across(test, fold, sums["model"])
+    judges = tuple(Judge(w, c) for w, c in zip(fitted, calibrations, strict=True))
+    return HeldOut(test, band, fold, sums, origin, ai, judges)
+
+
+def calibrate_across(
+    table: Table, fold: npt.NDArray[np.int64], sums: Array
+) -> tuple[Array, Array, list[dict[str, Array]]]:
+    """Probabilities of origin (n, 3) and ai (n,), each fold's by the calibration of all others; and the calibrations."""
     origin, ai = np.zeros((len(fold), 3)), np.zeros(len(fold))
-    units, carries = test.units, find_carriers(test)
-    for k in range(N_FOLDS):
+    units, carries = table.units, find_carriers(table)
+    calibrations = []
+    for k in range(int(fold.max()) + 1):
         others, own = fold != k, fold == k
         calibration = fit_calibration(
-            sums["model"][others], test.n_words[others], test.origin[others], test.ai[others], units[others]
+            sums[others], table.n_words[others], table.origin[others], table.ai[others], units[others]
         )
-        origin[own], ai[own] = apply_calibration(calibration, sums["model"][own], test.n_words[own], carries[own])
-    return HeldOut(test, band, fold, sums, origin, ai)
+        origin[own], ai[own] = apply_calibration(calibration, sums[own], table.n_words[own], carries[own])
+        calibrations.append(calibration)
+    return origin, ai, calibrations
 
 
 def select(table: Table, rows: npt.NDArray[np.int64]) -> Table:
