@@ -12,7 +12,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from detector import __version__, report
-from detector.errors import InputError, ModelError, UsageError
+from detector.errors import CorpusError, InputError, ModelError, UsageError
 
 
 class Code(IntEnum):
@@ -64,7 +64,7 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
             sys.stdout.flush()
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
-        except (ModelError, UsageError, InputError) as e:
+        except (ModelError, UsageError, InputError, CorpusError) as e:
             say(str(e))
             code = {"model": Code.NO_MODEL, "usage": Code.USAGE}.get(e.code, Code.FAILED)
         except BrokenPipeError:

@@ -1,158 +1,19 @@
-"""Account: what held-out scores say, as the figures of a manifest, a model's card and docs/evaluation.md."""
+"""Account: figures -> docs/evaluation.md and a model's card. Nothing is computed here; all numbers are figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from detector.model import Array
-from detector.training.corpus import Row
-from detector.training.evaluate import (
-    BANDS,
-    BASELINES,
-    HeldOut,
-    auroc,
-    calibration_error,
-    decide_all,
-    humans,
-    interval,
-    threshold_at,
-)
-from detector.training.fit import Names, weigh
+from detector.training.figures import Figure
 from detector.verdict import LABELS
 
-Thresholds = Mapping[str, Mapping[str, Any]]
-Mask = npt.NDArray[np.bool_]
-SMALLEST = 20  # a slice of fewer rows gets no figure of its own
-
-
-def mean(values: Sequence[float] | npt.NDArray[Any]) -> float:
-    """The mean; NaN, without a warning, of nothing."""
-    return float(np.mean(values)) if len(values) else float("nan")
-
-
-def flat(units: Names) -> Array:
-    """The weight of each row when units count by the root of their size."""
-    return weigh(units, np.zeros(len(units), dtype=np.int64))
-
-
-def ai_thresholds(out: HeldOut) -> dict[str, dict[str, float | int]]:
-    """The ai probability that a stated share of held-out human originals reaches, per length band."""
-    chosen = {}
-    for band in BANDS:
-        rows = np.flatnonzero(humans(out, band or 0))
-        weights = flat(out.table.units[rows])
-        for fpr in (0.01, 0.05):
-            value = threshold_at(out.ai[rows], weights, fpr)
-            chosen[f"{band or 'full'} words, {fpr:.0%} FPR"] = {"value": round(value, 4), "n": len(rows)}
-    return chosen
-
-
-def machine_slices(out: HeldOut) -> Iterable[tuple[str, str, Mask, Mask]]:
-    """(dataset, kind, machine rows, the same dataset's human rows) at every band; collections of sites are one each."""
-    dataset = np.array([v.row.dataset for v in out.table.variants])
-    kind = np.array([v.row.kind for v in out.table.variants])
-    for d in np.unique(dataset[out.table.ai == 1]):
-        own = (dataset == d) & (out.table.ai == 0)
-        for k in np.unique(kind[(dataset == d) & (out.table.ai == 1)]):
-            yield str(d), str(k), (dataset == d) & (kind == k) & (out.table.ai == 1), own
-
-
-def ai_scores(out: HeldOut, name: str) -> Array:
-    """One score a row by a model or baseline; a baseline's raw, the model's calibrated."""
-    return out.ai if name == "model" else out.sums[name][:, 3]
-
-
-def ai_summary(out: HeldOut, name: str, band: int) -> dict[str, float]:
-    """Mean AUROC over (dataset, kind), and mean TPR at 1% and 5% FPR of one threshold on pooled human originals."""
-    scores = ai_scores(out, name)
-    people = humans(out, band)
-    weights = flat(out.table.units[people])
-    cut = {fpr: threshold_at(scores[people], weights, fpr) for fpr in (0.01, 0.05)}
-    areas: list[float] = []
-    rates: dict[float, list[float]] = {fpr: [] for fpr in cut}
-    for _, _, machine, own in machine_slices(out):
-        p, n = scores[machine & (out.band == band)], scores[own & (out.band == band)]
-        if len(p) < SMALLEST:
-            continue
-        if len(n) >= SMALLEST:
-            area = auroc(p, n)
-            areas.append(max(area, 1 - area) if name == "length" else area)
-        for fpr, t in cut.items():
-            rates[fpr].append(float((p >= t).mean()))
-    return {
-        "auroc": mean(areas),
-        "tpr_at_1": mean(rates[0.01]),
-        "tpr_at_5": mean(rates[0.05]),
-    }
-
-
-def aggregation_score(out: HeldOut, name: str) -> Array:
-    """How much each row looks aggregated, by a model or baseline."""
-    if name == "model":
-        return out.origin[:, 2]
-    if name == "length":
-        return out.sums[name][:, 2]
-    s = out.sums[name][:, :3]
-    rest: Array = np.logaddexp(s[:, 0], s[:, 1])
-    return s[:, 2] - rest
-
-
-def by_unit(mask: Mask, units: npt.NDArray[np.str_], smallest: int = 1) -> dict[str, Mask]:
-    """Each unit's rows within a mask."""
-    return {str(u): mask & (units == u) for u in np.unique(units[mask]) if (mask & (units == u)).sum() >= smallest}
-
-
-def label_rates(labels: npt.NDArray[np.int64], rows: Mask) -> dict[str, float]:
-    """The share of rows called by each label, and of abstentions."""
-    called = labels[rows]
-    return {label: mean(called == i) for i, label in enumerate(LABELS)} | {"abstained": mean(called < 0)}
-
-
-def mean_over_units(rates: Sequence[float]) -> tuple[float, float, float]:
-    """The mean of per-unit rates and its 95% bootstrap interval over units."""
-    values = np.array(rates)
-    return (mean(values), *interval(mean, values, n=1000))
-
-
-def originals(out: HeldOut) -> Mask:
-    """Held-out whole human originals."""
-    return np.asarray((out.band == 0) & (out.table.origin == 0) & (out.table.ai == 0))
-
-
-def headline(out: HeldOut, thresholds: Thresholds) -> dict[str, Any]:
-    """The figures that stand in the manifest: means over held-out datasets, with intervals over them."""
-    labels = decide_all(out.origin, thresholds)
-    units = out.table.units
-    whole = out.band == 0
-    aggregators = by_unit(whole & (out.table.origin == 2), units, 5)
-    people = by_unit(originals(out), units, 5)
-    hard = originals(out) & np.array([v.row.hard for v in out.table.variants])
-    figures: dict[str, Any] = {"ai": {str(b or "full"): ai_summary(out, "model", b or 0) for b in BANDS}}
-    figures["n-grams ai"] = {str(b or "full"): ai_summary(out, "n-grams", b or 0) for b in BANDS}
-    for name, groups, wanted in (
-        ("aggregators called aggregated", aggregators, ("aggregated",)),
-        ("originals called aggregated", people, ("aggregated",)),
-        ("originals called rewritten", people, ("rewritten",)),
-        ("originals called original", people, ("original",)),
-        ("originals called original or abstained", people, ("original", "abstained")),
-    ):
-        value, low, high = mean_over_units([sum(label_rates(labels, m)[w] for w in wanted) for m in groups.values()])
-        figures[name] = {"mean": value, "low": low, "high": high, "units": len(groups)}
-    figures["hard originals called aggregated"] = {
-        "share": label_rates(labels, hard)["aggregated"],
-        "n": int(hard.sum()),
-    }
-    return {k: _rounded(v) for k, v in figures.items()}
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
-    return round(value, 4) if isinstance(value, float) else value
+PLOTS = {
+    "roc": "ROC of the `ai` head, whole texts and first 100 words",
+    "length": "TPR at 1% FPR by length",
+    "reliability": "Reliability of the `ai` probability by length, and of the three origin probabilities",
+    "aggregators": "Recall of each aggregator, held out",
+}
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -160,263 +21,406 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(r) + " |" for r in rows])
 
 
-def _f(x: float, digits: int = 3) -> str:
-    return "–" if np.isnan(x) else f"{x:.{digits}f}"
+def _f(x: float | None, digits: int = 3) -> str:
+    return "–" if x is None else f"{x:.{digits}f}"
 
 
-def _ci(pair: tuple[float, float], digits: int = 2) -> str:
-    return f"[{pair[0]:.{digits}f}, {pair[1]:.{digits}f}]"
+def _p(x: float | None, digits: int = 1) -> str:
+    return "–" if x is None else f"{x:.{digits}%}"
 
 
-def ai_page(out: HeldOut) -> str:
-    """The `ai` head's section."""
-    names = ("model", *BASELINES)
-    summary = []
-    for band in BANDS:
-        s = {name: ai_summary(out, name, band or 0) for name in names}
-        summary.append(
-            [f"{band or 'full'}"]
-            + [_f(s[n]["auroc"]) for n in names]
-            + [_f(s[n]["tpr_at_1"], 2) for n in names]
-            + [_f(s[n]["tpr_at_5"], 2) for n in ("model", "n-grams")]
+def _with(figure: Mapping[str, Any], digits: int = 2) -> str:
+    """A figure and its interval."""
+    if figure["value"] is None:
+        return "–"
+    return f"{_f(figure['value'], digits)} [{_f(figure['low'], digits)}, {_f(figure['high'], digits)}]"
+
+
+def _pwith(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return "–"
+    return f"{_p(figure['value'])} [{_p(figure['low'])}, {_p(figure['high'])}]"
+
+
+def _names(slices: Mapping[str, Any]) -> list[str]:
+    return [n for n in ("model", "base", "n-grams", "signals", "length") if n in slices]
+
+
+def page(figures: Figure, folder: str, drawn: Sequence[str]) -> str:
+    """docs/evaluation.md; the plots that were drawn are SVG files in `folder`, as the page links it."""
+    plots = {name: f"![{PLOTS[name]}]({folder}/{name}.svg)" for name in drawn}
+    parts = ["# Evaluation", _about(figures)]
+    if "ai" in figures:
+        parts += _ai_page(figures["ai"], plots)
+    if "origin" in figures:
+        parts += _origin_page(figures["origin"], plots)
+    parts += _calibration_page(figures, plots)
+    if "robustness" in figures:
+        parts += robustness_page(figures["robustness"])
+    return "\n\n".join([p for p in parts if p] + [""])
+
+
+def _about(figures: Figure) -> str:
+    a = figures["about"]
+    first = f"Written by `detector evaluate`; do not edit. Model `{a['model']}`, data `{a['corpus'][:12]}`."
+    if a["how"] == "as it stands":
+        return (
+            f"{first}\n\nThe model as it stands, on {a['rows']} texts that somebody labelled. Intervals are 95% "
+            "bootstrap intervals. Texts that the model could not score (empty, not English) are left out of the ranks "
+            "and count as abstentions; of those there are "
+            f"{a['unscored']}."
         )
-    head = ["words", *(f"AUROC {n}" for n in names), *(f"TPR@1% {n}" for n in names), "TPR@5% model", "TPR@5% n-grams"]
-    people = humans(out, 0)
-    weights = flat(out.table.units[people])
-    cut = {n: threshold_at(ai_scores(out, n)[people], weights, 0.01) for n in ("model", "n-grams")}
-    rows = []
-    for dataset, kind, machine, own in machine_slices(out):
-        m, h = machine & (out.band == 0), own & (out.band == 0)
-        if m.sum() < SMALLEST:
-            continue
-        line = [dataset, kind, str(m.sum()), str(h.sum())]
-        for n in ("model", "n-grams"):
-            scores = ai_scores(out, n)
-            enough = h.sum() >= SMALLEST
-            area = f"{_f(auroc(scores[m], scores[h]))} {_ci(interval(auroc, scores[m], scores[h]))}" if enough else "–"
-            reached = (scores[m] >= cut[n]).astype(np.float64)
-            line.append(area)
-            line.append(f"{_f(reached.mean(), 2)} {_ci(interval(mean, reached))}")
-        rows.append(line)
-    false = []
-    for unit, rows_of in by_unit(
-        originals(out), np.array([v.row.dataset for v in out.table.variants]), SMALLEST
-    ).items():
-        rate = float((out.ai[rows_of] >= cut["model"]).mean())
-        other = float((out.sums["n-grams"][rows_of, 3] >= cut["n-grams"]).mean())
-        false.append((rate, [unit, str(int(rows_of.sum())), f"{rate:.1%}", f"{other:.1%}"]))
-    rows_all = [v.row for v in out.table.variants]
-    for name, mask in (
-        ("non-native writers", np.array([r.nonnative is True for r in rows_all])),
-        ("native writers", np.array([r.nonnative is False for r in rows_all])),
+    if a["how"] == "own":
+        return (
+            f"{first}\n\nEvery figure is on texts that the scoring model did not see: {a['folds']}. "
+            "Intervals are 95% bootstrap intervals."
+        )
+    return (
+        f"{first} Seed {a['seed']}, {a['rows']} rows of {a['units']} datasets and sites.\n\n"
+        "Every figure is on texts whose dataset the scoring model never saw: datasets (each site of `digests`, "
+        "`human_sites` and `ai_sites` is one) are dealt into eight folds, sets on the same base texts into the same "
+        "one; the fold's datasets, and every row elsewhere that shares a source text with them, are left out of "
+        "training. Harder than leaving one dataset out, and eight fits in place of "
+        f"{a['units']}. Baselines are fitted on the same rows, calibrated and given thresholds by the same rules: "
+        "*n-grams* is hashed word 1-2-grams with logistic regression, *signals* every column but no n-grams, *length* "
+        "the number of words. Intervals are 95% bootstrap intervals: over datasets or sites for a mean of them, over "
+        "rows for one of them; thresholds are held fixed.\n\n"
+        "    detector evaluate ../shared/data --output docs"
+    )
+
+
+def _ai_page(ai: Figure, plots: Mapping[str, str]) -> list[str]:
+    bands = ai["bands"]
+    first = next(iter(bands.values()))
+    names = _names(first)
+    full = bands.get("full", first)
+    result = [
+        "## `ai`: did a language model write it?",
+        "Means over datasets and kinds of machine text, by the first words of each text. AUROC is against the human "
+        "texts of the same dataset. TPR is by one threshold for all, set on the pooled human originals of that length "
+        f"(n = {full['people']} whole texts from before November 2022, sources weighted by the root of their size). "
+        "Macro-F1 calls a text machine-written from a probability of one half, classes of equal weight.",
+    ]
+    for key, title in (
+        ("auroc", "AUROC"),
+        ("tpr_at_1", "TPR at 1% FPR"),
+        ("tpr_at_5", "TPR at 5% FPR"),
+        ("macro_f1", "Macro-F1"),
     ):
-        m = originals(out) & mask
-        if m.sum():
-            false.append((-1.0, [f"*{name}*", str(int(m.sum())), f"{(out.ai[m] >= cut['model']).mean():.1%}",
-                                 f"{(out.sums['n-grams'][m, 3] >= cut['n-grams']).mean():.1%}"]))  # fmt: skip
-    return "\n\n".join(
-        [
-            "## `ai`: did a language model write it?",
-            "Means over datasets and kinds of machine text, by the first words of each text. AUROC is against the "
-            "human texts "
-            "of the same dataset; TPR at 1% and 5% FPR is by one threshold for all, set on the pooled human originals "
-            f"(n = {int(people.sum())} whole texts from before November 2022, units weighted by the root of their "
-            f"size).",
-            _table(head, summary),
-            "Whole texts, by dataset:",
-            _table(["dataset", "kind", "machine", "human", "AUROC", "TPR@1%", "n-grams AUROC", "n-grams TPR@1%"], rows),
-            "False positives by source of human text, whole texts, at the same threshold (worst first):",
-            _table(["source", "n", "model", "n-grams"], [r for _, r in sorted(false, key=lambda x: -x[0])]),
+        rows = [[words, *(_with(b[n][key]) for n in names)] for words, b in bands.items() if key in b[names[0]]]
+        if rows:
+            result.append(_table([f"{title}, words", *names], rows))
+    rows = [
+        [words, str(b["rows"]), _with(b["model"]["recall"]["human"]), _with(b["model"]["recall"]["machine"])]
+        for words, b in bands.items()
+        if "recall" in b["model"]
+    ]
+    if rows:
+        result += [
+            "Recall of each class by the model at one half, all rows alike:",
+            _table(["words", "n", "human", "machine"], rows),
         ]
-    )
+    result += [plots.get("roc", ""), plots.get("length", "")]
+    shown = [n for n in names if n in ("model", "base", "n-grams")]
+    columns = [f"{title} {n}" for n in shown for title in ("AUROC", "TPR@1%")]
+
+    def compared(line: Figure) -> list[str]:
+        return [_with(line[n][k], 3 if k == "auroc" else 2) for n in shown for k in ("auroc", "tpr_at_1")]
+
+    if ai["datasets"]:
+        rows = [[d["dataset"], d["kind"], str(d["machine"]), str(d["human"]), *compared(d)] for d in ai["datasets"]]
+        result += ["Whole texts, by dataset:", _table(["dataset", "kind", "machine", "human", *columns], rows)]
+    if ai["generators"]:
+        rows = [[d["generator"], str(d["machine"]), *compared(d)] for d in ai["generators"]]
+        result += [
+            "Whole texts, by generator (AUROC against all human originals):",
+            _table(["generator", "machine", *columns], rows),
+        ]
+    if ai["domains"]:
+        rows = [
+            [d["domain"], str(d["machine"]), str(d["human"]), *compared(d), *(_pwith(d[n]["fpr"]) for n in shown)]
+            for d in ai["domains"]
+        ]
+        result += [
+            "Whole texts, by domain (human: originals from before November 2022):",
+            _table(["domain", "machine", "human", *columns, *(f"FPR {n}" for n in shown)], rows),
+        ]
+    for key, what in (("sources", "source"), ("sites", "site")):
+        worst = sorted(ai[key], key=lambda d: (-d["model"]["value"], d[what]))
+        if key == "sites":
+            worst = [d for d in worst if d["model"]["value"] > 0]
+        if worst:
+            rows = [[d[what], str(d["model"]["n"]), *(_pwith(d[n]) for n in shown)] for d in worst]
+            text = f"False positives by {what} of human originals, whole texts, at the same threshold, worst first"
+            if key == "sites":
+                text += f" ({len(ai[key]) - len(worst)} of {len(ai[key])} sites have none)"
+            result += [f"{text}:", _table([what, "n", *shown], rows)]
+    if ai["writers"]:
+        rows = [[d["writer"], d["words"], str(d["model"]["n"]), *(_pwith(d[n]) for n in shown)] for d in ai["writers"]]
+        result += [
+            "False positives by group of writers and length, where all human originals of that length have 1%:",
+            _table(["writers", "words", "n", *shown], rows),
+        ]
+    return result
 
 
-def origin_page(out: HeldOut, thresholds: Thresholds) -> str:
-    """The `origin` head's section."""
-    labels = decide_all(out.origin, thresholds)
-    units = out.table.units
-    whole = out.band == 0
-    people = originals(out)
-    weights = flat(units[people])
-    cut = {n: threshold_at(aggregation_score(out, n)[people], weights, 0.02) for n in ("model", *BASELINES)}
-    aggregators = by_unit(whole & (out.table.origin == 2), units, 5)
-    rows: list[list[str]] = []
-    ranked: dict[str, list[float]] = {n: [] for n in cut}
-    for unit, m in aggregators.items():
-        rates = label_rates(labels, m)
-        at = {n: float((aggregation_score(out, n)[m] >= t).mean()) for n, t in cut.items()}
-        for n, r in at.items():
-            ranked[n].append(r)
-        rows.append(
-            [
-                unit,
-                str(int(m.sum())),
-                _f(rates["aggregated"], 2),
-                _f(rates["abstained"], 2),
-                _f(at["model"], 2),
-                _f(at["n-grams"], 2),
-            ]
-        )
-    recall = mean_over_units([label_rates(labels, m)["aggregated"] for m in aggregators.values()])
-    false = []
-    sites = by_unit(people, units, 5)
-    for unit, m in sites.items():
-        rates = label_rates(labels, m)
-        line = [
-            unit,
-            str(int(m.sum())),
-            *(f"{rates[k]:.1%}" for k in ("aggregated", "rewritten", "original", "abstained")),
-        ]
-        false.append((rates["aggregated"] + rates["rewritten"], line))
-    summary = []
-    for wanted in (("aggregated",), ("rewritten",), ("original",), ("original", "abstained")):
-        value, low, high = mean_over_units([sum(label_rates(labels, m)[w] for w in wanted) for m in sites.values()])
-        name = "originals called " + " or ".join(wanted)
-        size = f"{len(sites)} sources, {int(people.sum())} texts"
-        summary.append([name, f"{value:.1%}", f"[{low:.1%}, {high:.1%}]", size])
-    hard = people & np.array([v.row.hard for v in out.table.variants])
-    summary.append(
-        [
-            "hard originals called aggregated",
-            f"{label_rates(labels, hard)['aggregated']:.1%}",
-            "",
-            f"{int(hard.sum())} texts",
-        ]
-    )
-    summary.append(
-        [
-            "aggregators called aggregated",
-            f"{recall[0]:.1%}",
-            f"[{recall[1]:.1%}, {recall[2]:.1%}]",
-            f"{len(aggregators)} aggregators",
-        ]
-    )
-    for n in cut:
-        summary.append([f"aggregators ranked above 98% of originals, by {n}", f"{np.mean(ranked[n]):.1%}", "", ""])
-    dataset = np.array([v.row.dataset for v in out.table.variants])
-    retold = []
-    for unit, m in by_unit(whole & (out.table.origin == 1), dataset, SMALLEST).items():
-        rates = label_rates(labels, m)
-        retold.append(
-            [
-                unit,
-                str(int(m.sum())),
-                *(f"{rates[k]:.0%}" for k in ("rewritten", "aggregated", "original", "abstained")),
-            ]
-        )
-    return "\n\n".join(
-        [
-            "## `origin`: original, rewritten or aggregated?",
-            "Whole texts, by the label given (thresholds of this model), means over held-out sources.",
-            _table(["", "mean", "95% interval over sources", "n"], summary),
-            "Each aggregator, held out (recall by label; by rank: above the pooled originals' 98th percentile):",
-            _table(["aggregator", "n", "called aggregated", "abstained", "by rank", "n-grams by rank"], rows),
-            "Each source of human originals, worst first:",
-            _table(
-                ["source", "n", "aggregated", "rewritten", "original", "abstained"],
-                [r for _, r in sorted(false, key=lambda x: -x[0])],
-            ),
-            "Rewritten texts, by dataset:",
-            _table(["dataset", "n", "rewritten", "aggregated", "original", "abstained"], retold),
-        ]
-    )
-
-
-def calibration_page(out: HeldOut) -> str:
-    """How far probabilities can be taken at their word, on datasets that calibration did not see."""
+def _origin_page(origin: Figure, plots: Mapping[str, str]) -> list[str]:
+    names = _names(origin["names"])
+    rows = [
+        [k, _pwith(v), f"{v['units']} sources" if "units" in v else f"{v['n']} texts"]
+        for k, v in origin["summary"].items()
+    ]
+    result = [
+        "## `origin`: original, rewritten or aggregated?",
+        "Whole texts, by the label given (thresholds of this model), means over held-out sources.",
+        _table(["", "mean", "n"], rows),
+        "The model beside the baselines, each with thresholds set by the same rule. An abstention is a miss. AUROC "
+        "and TPR rank each aggregator against all human originals.",
+    ]
     rows = []
-    for band in BANDS:
-        m = np.flatnonzero((out.band == (band or 0)) & (out.table.ai >= 0))
-        truth = out.table.ai[m] == 1
-        w = weigh(out.table.units[m], out.table.ai[m])
-        line = [str(band or "full"), str(len(m)), _f(calibration_error(out.ai[m], truth, w)),
-                _f(float(np.average((out.ai[m] - truth) ** 2, weights=w)))]  # fmt: skip
-        m = np.flatnonzero((out.band == (band or 0)) & (out.table.origin >= 0))
-        if len(np.unique(out.table.origin[m])) == len(LABELS):
-            w = weigh(out.table.units[m], out.table.origin[m])
-            line += [_f(calibration_error(out.origin[m, i], out.table.origin[m] == i, w)) for i in range(len(LABELS))]
-        else:
-            line += ["–"] * len(LABELS)
-        rows.append(line)
-    return "\n\n".join(
-        [
-            "## Calibration",
-            "Classes weighted equally, calibrated on the other folds' datasets. ECE over ten bins.",
-            _table(["words", "n", "ECE ai", "Brier ai", *(f"ECE {label}" for label in LABELS)], rows),
+    for title, key in (
+        ("recall of originals", "original"),
+        ("recall of rewritten", "rewritten"),
+        ("recall of aggregated", "aggregated"),
+    ):
+        rows.append([title, *(_with(origin["names"][n]["recall"][key]) for n in names)])
+    for title, key in (
+        ("originals called rewritten or aggregated", "originals called rewritten or aggregated"),
+        ("AUROC, aggregators", "auroc"),
+        ("TPR at 1% FPR, aggregators", "tpr_at_1"),
+        ("TPR at 2% FPR, aggregators", "tpr_at_2"),
+        ("TPR at 5% FPR, aggregators", "tpr_at_5"),
+        ("macro-F1 of the labels given", "macro_f1"),
+        ("macro-F1 of the likeliest labels", "macro_f1 likeliest label"),
+    ):
+        if key in origin["names"][names[0]]:
+            rows.append([title, *(_with(origin["names"][n][key], 3) for n in names)])
+    result.append(_table(["", *names], rows))
+    result.append(plots.get("aggregators", ""))
+    if origin["aggregators"]:
+        rows = [
+            [a["aggregator"], str(a["n"]), *(_f(a[k], 2) for k in ("aggregated", "rewritten", "abstained", "by_rank")),
+             _f(a.get("n-grams_by_rank"), 2)]
+            for a in sorted(origin["aggregators"], key=lambda a: a["aggregated"])
+        ]  # fmt: skip
+        result += [
+            "Each aggregator, held out, worst first (by rank: above the 98th percentile of human originals):",
+            _table(["aggregator", "n", "aggregated", "rewritten", "abstained", "by rank", "n-grams by rank"], rows),
         ]
-    )
+    for key, what, text in (
+        ("originals", "source", "Each source of human originals, worst first"),
+        ("domains", "domain", "Human originals by domain"),
+        ("writers", "writer", "Human originals by group of writers"),
+        ("rewritten", "dataset", "Rewritten texts by dataset"),
+        ("generators", "generator", "Rewritten texts by generator"),
+    ):
+        if origin[key]:
+            lines = sorted(origin[key], key=lambda d: (-d["aggregated"] - d["rewritten"], d[what]))
+            lines = origin[key] if key in ("rewritten", "generators", "writers") else lines
+            rows = [[d[what], str(d["n"]), *(_p(d[k]) for k in (*LABELS, "abstained"))] for d in lines]
+            result += [f"{text}:", _table([what, "n", *LABELS, "abstained"], rows)]
+    return result
 
 
-def evaluation(out: HeldOut, manifest: Mapping[str, Any]) -> str:
-    """docs/evaluation.md."""
-    return "\n\n".join(
-        [
-            "# Evaluation",
-            f"Written by `detector train`; do not edit. Model `{manifest['name']}`, corpus "
-            f"`{manifest['corpus'][:12]}`, seed "
-            f"{manifest['seed']}.",
-            "Every figure is on texts whose dataset the scoring model never saw: datasets (each site of `digests`, "
-            "`human_sites` "
-            "and `ai_sites` is one) are dealt into eight folds, sets on the same base texts into the same one; the "
-            "fold's datasets, "
-            "and every row elsewhere that shares a source text with them, are left out of training. Harder than "
-            "leaving one dataset "
-            "out, and eight fits in place of "
-            f"{manifest['units']}. Baselines are fitted on the same rows: *n-grams* is hashed word 1-2-grams with "
-            f"logistic "
-            "regression, *signals* every column but no n-grams, *length* the number of words.",
-            ai_page(out),
-            origin_page(out, manifest["thresholds"]),
-            calibration_page(out),
-            "",
-        ]
-    )
+def _calibration_page(figures: Figure, plots: Mapping[str, str]) -> list[str]:
+    rows = []
+    ai, origin = figures.get("ai", {}).get("bands", {}), figures.get("origin", {}).get("bands", {})
+    for words in ai or origin:
+        m, o = ai.get(words, {}).get("model", {}), origin.get(words, {})
+        rows.append(
+            [words, str(ai.get(words, o).get("rows", 0)), _f(m.get("ece")), _f(m.get("brier"))]
+            + [_f(o.get(label, {}).get("ece")) for label in LABELS]
+            + [_f(o.get(label, {}).get("brier")) for label in LABELS]
+        )
+    heads = [f"{what} {label}" for what in ("ECE", "Brier") for label in LABELS]
+    beside = [
+        [words, *(_f(b[n].get("ece")) + " / " + _f(b[n].get("brier")) for n in _names(b))] for words, b in ai.items()
+    ]
+    names = _names(next(iter(ai.values()))) if ai else []
+    return [
+        "## Calibration under shift",
+        "How far probabilities can be taken at their word on datasets that neither model nor calibration saw. Classes "
+        "weighted equally; ECE over ten bins.",
+        _table(["words", "n", "ECE ai", "Brier ai", *heads], rows),
+        "ECE / Brier of `ai` beside the baselines, calibrated by the same rule:" if len(names) > 1 else "",
+        _table(["words", *names], beside) if len(names) > 1 else "",
+        plots.get("reliability", ""),
+    ]
 
 
-def card(manifest: Mapping[str, Any], out: HeldOut, rows: Sequence[Row]) -> str:
-    """CARD.md: what the model is made of, what it can be used for, and how it fails."""
-    figures = headline(out, manifest["thresholds"])
-    datasets: dict[str, int] = {}
-    for r in rows:
-        datasets[r.dataset] = datasets.get(r.dataset, 0) + 1
+def robustness_page(robustness: Figure) -> list[str]:
+    """The section on changed texts."""
+    rows = []
+    for line in robustness["changes"]:
+        rows.append(
+            [line["change"], line["kind"], str(line["n"]), _p(line["agreement"]), _p(line["accused"]),
+             _f(line["auroc_drop"]), _f(line["tpr_drop"]), _f(line["recall_drop"])]
+        )  # fmt: skip
+    n = robustness["n"]
+    return [
+        "## Robustness",
+        f"Whole texts ({n['human']} human originals, {n['machine']} machine-written, {n['aggregated']} aggregated), "
+        "changed and scored again. *Same verdict*: label or abstention as before. *Newly accused*: human originals "
+        "called rewritten or aggregated that were not before. Drops are of AUROC, of TPR at the threshold that 1% of "
+        "the unchanged originals reach, and of the aggregated called so; below 0 is a rise.",
+        _table(
+            ["change", "kind", "n", "same verdict", "newly accused", "AUROC drop", "TPR@1% drop", "recall drop"], rows
+        ),
+    ]
+
+
+FAILURES = (
+    (
+        "Release notes and team updates written as a list",
+        "“In 4.2: the parser no longer drops tabs. Faster start. Docs: three new guides, thanks to Priya and Tom. Next "
+        "week we look at the importer.”",
+        "one team's own news, but it reads as a digest's items; aggregated or abstained",
+    ),
+    (
+        "A polished human essay with stock phrases",
+        "“Furthermore, lifelong learning plays a crucial role in today's fast-paced world, and it is important to "
+        "note that everyone benefits.”",
+        "learners are taught this register; the ai probability is too high",
+    ),
+    (
+        "A person's draft that a model only corrected",
+        "“We walked the sea wall at low tide. It holds, mostly. Where it doesn't, you can see daylight.” (commas and "
+        "one verb were a model's)",
+        "reads as the person's, and passes",
+    ),
+    (
+        "A newsletter in its editor's own voice",
+        "“Three things I could not stop thinking about this week. First, the harbour vote, which the Courier covered "
+        "better than I can.”",
+        "assembled from others' stories, but the voice is one person's; original or abstained",
+    ),
+    (
+        "An agency report cut by hand",
+        "“The marathon will start an hour earlier, organisers said on Friday, because of the heat.”",
+        "keeps the reporting of what it was cut from; original",
+    ),
+)
+
+
+def ai_thresholds(figures: Figure) -> dict[str, dict[str, float | int]]:
+    """The ai probability that a stated share of held-out human originals reaches, per length band."""
+    if "ai" not in figures:
+        return {}
+    return {
+        f"{words} words, {rate} FPR": {"value": value, "n": figures["ai"]["bands"][words]["people"]}
+        for words, by_rate in figures["ai"]["thresholds"].items()
+        for rate, value in by_rate.items()
+    }
+
+
+def headline(figures: Figure) -> Figure:
+    """The figures that stand in a manifest."""
+    result: Figure = {}
+    for name, bands in (("ai", figures.get("ai", {}).get("bands", {})),):
+        for shown in ("model", "n-grams"):
+            key = name if shown == "model" else f"{shown} {name}"
+            rows = {words: b[shown] for words, b in bands.items() if shown in b}
+            if rows:
+                wanted = ("auroc", "tpr_at_1", "tpr_at_5")
+                result[key] = {words: {k: b[k]["value"] for k in wanted} for words, b in rows.items()}
+    result |= figures.get("origin", {}).get("summary", {})
+    return result
+
+
+def card(manifest: Mapping[str, Any], figures: Figure, datasets: Sequence[Sequence[str]]) -> str:
+    """CARD.md: what the model is made of, what it can be used for, and how it fails.
+
+    `datasets` is a row (name, rows, maker, licence) each.
+    """
     thresholds = [
-        [label, f"{t['value']:.3f}", f"{t['fpr']:.1%} of {t['n']}" if "fpr" in t else "–", t["on"]]
+        [label, f"{t['value']:.3f}", f"{t['fpr']:.1%} of {t['n']}" if "fpr" in t else "–", str(t["on"])]
         for label, t in manifest["thresholds"].items()
     ]
-    full, short = figures["ai"]["full"], figures["ai"]["100"]
-    keys = [k for k in figures if "called" in k]
-    return "\n\n".join(
-        [
-            f"# Model card: {manifest['name']}",
-            "Two linear heads on measured signals and hashed word n-grams: `origin` (original, rewritten, "
-            "aggregated) and `ai` "
-            "(did a language model write or rewrite it). English only. At least "
-            f"{manifest['min_words']} words, or it abstains.",
-            "## Use",
-            "Made to sort and to show: which articles to look at, and the quotations to look at in them. **Never the "
-            "sole ground "
-            "for a sanction against a writer**, never on texts under the minimum length, never on other languages. "
-            "Human texts by "
-            "students, learners and polished corporate writers come closest to machine text; texts lightly polished "
-            "by a model "
-            "come closest to human text, and most of those pass.",
-            "## Thresholds",
-            _table(["label", "certainty needed", "false calls", "on"], thresholds),
-            "Certainty is a label's own probability for original, and one minus the probability of original for the "
-            "others.",
-            "## Results on held-out datasets",
-            f"`ai`, whole texts: mean AUROC {full['auroc']:.3f}, mean TPR {full['tpr_at_1']:.2f} at 1% FPR; first "
-            f"100 words: "
-            f"{short['auroc']:.3f} and {short['tpr_at_1']:.2f}. Everything else is in `docs/evaluation.md`.",
-            _table(["", "value"], [[k, f"{figures[k].get('mean', figures[k].get('share')):.1%}"] for k in keys]),
-            "## Trained on",
-            f"{manifest['rows']} rows of {manifest['units']} datasets and sites, capped for each generator, and "
-            f"variants made from "
-            "them. Makers and licences: `docs/training.md`.",
-            _table(["dataset", "rows"], [[d, str(n)] for d, n in sorted(datasets.items())]),
-            "## Drift",
-            "Generators change monthly. The figures are for those in the corpora (GPT-3 to the models of 2026); run "
-            "`detector evaluate` on fresh labelled texts before relying on them.",
-            "",
+    bars = [[name, f"{t['value']:.3f}", str(t["n"])] for name, t in manifest.get("ai_thresholds", {}).items()]
+    parts = [
+        f"# Model card: {manifest['name']}",
+        "Two linear heads on measured signals and hashed word n-grams: `origin` (original, rewritten, aggregated) and "
+        "`ai` (did a language model write or rewrite it). English only. At least "
+        f"{manifest['min_words']} words, or it abstains.",
+        "## Intended use",
+        "To sort and to show: which articles a person should look at, and the quotations to look at in them; to "
+        "study how much of a corpus is retold or assembled. Verdicts on many texts, read together, are safer than a "
+        "verdict on one.",
+        "## Forbidden use",
+        "- **Never the sole ground for punishing a writer**: no sanction, grade, rejection or public claim rests on a "
+        "score. Read the quotations, ask for notes and drafts, allow an answer.\n"
+        f"- Not on texts under {manifest['min_words']} words, nor in other languages; it abstains there, and the "
+        "numbers it may still show carry no promise.\n"
+        "- Not on groups that it was not measured on. Learners and second-language writers, students, and polished "
+        "corporate prose come closest to machine text.\n"
+        "- Not as proof that a person wrote a text: what a model lightly polished mostly passes.",
+        "## Thresholds",
+        _table(["label", "certainty needed", "false calls", "on"], thresholds),
+        "Certainty is a label's own probability for original, and one minus the probability of original for the "
+        "others.",
+    ]
+    if bars:
+        parts += [
+            "The `ai` probability that a share of held-out human originals reaches:",
+            _table(["first words, FPR", "ai probability", "n"], bars),
         ]
-    )
+    parts.append("## Results on held-out texts")
+    if "ai" in figures:
+        rows = [
+            [words, *(_with(b["model"][k], 3 if k == "auroc" else 2) for k in ("auroc", "tpr_at_1", "tpr_at_5")),
+             _f(b["model"].get("ece"))]
+            for words, b in figures["ai"]["bands"].items()
+        ]  # fmt: skip
+        parts += [
+            "`ai`, means over datasets and kinds with 95% intervals, by the first words:",
+            _table(["words", "AUROC", "TPR at 1% FPR", "TPR at 5% FPR", "ECE"], rows),
+        ]
+        worst = sorted(figures["ai"]["datasets"], key=lambda d: d["model"]["tpr_at_1"]["value"])[:5]
+        if worst:
+            rows = [
+                [d["dataset"], d["kind"], str(d["machine"]), _with(d["model"]["tpr_at_1"]), _with(d["model"]["auroc"])]
+                for d in worst
+            ]
+            parts += [
+                "Machine text that it finds least of:",
+                _table(["dataset", "kind", "n", "TPR at 1% FPR", "AUROC"], rows),
+            ]
+        sources = sorted(figures["ai"]["sources"], key=lambda d: -d["model"]["value"])[:5]
+        groups = [d for d in figures["ai"]["writers"] if d["words"] == "full" and d["writer"] != "all"]
+        rows = [[d["source"], str(d["model"]["n"]), _pwith(d["model"])] for d in sources]
+        rows += [[f"*{d['writer']}*", str(d["model"]["n"]), _pwith(d["model"])] for d in groups]
+        if rows:
+            parts += [
+                "Where people are taken for machines most, at the threshold that 1% of all reach, and groups of "
+                "writers:",
+                _table(["source", "n", "false positives"], rows),
+            ]
+    if "origin" in figures:
+        rows = [[k, _pwith(v), str(v.get("units", v.get("n")))] for k, v in figures["origin"]["summary"].items()]
+        parts += [
+            "`origin`, means over held-out sources with 95% intervals:",
+            _table(["", "value", "sources or texts"], rows),
+        ]
+        worst = sorted(figures["origin"]["originals"], key=lambda d: -d["aggregated"] - d["rewritten"])[:5]
+        rows = [[d["source"], str(d["n"]), _p(d["aggregated"]), _p(d["rewritten"]), _p(d["abstained"])] for d in worst]
+        parts += [
+            "Human sources that it wrongs most:",
+            _table(["source", "n", "aggregated", "rewritten", "abstained"], rows),
+        ]
+    parts += [
+        "## Failures",
+        "Invented examples of what it gets wrong, each of a kind that was met in measuring:",
+        _table(["kind", "example", "what happens"], FAILURES),
+        "## Trained on",
+        f"{manifest['rows']} rows of {manifest['units']} datasets and sites, capped for each generator, and variants "
+        "made from them."
+        + (f" Built on `{manifest['base']}`, whose card says what it was trained on." if "base" in manifest else ""),
+        _table(["dataset", "rows", "maker", "licence stated there"], datasets),
+        "## Drift",
+        "Generators change monthly, and so do outlets' habits. The figures hold for the corpora above; run `detector "
+        "evaluate LABELLED.jsonl --output DIR` on fresh texts of your own before relying on them, and again every few "
+        "months. Warning signs: more abstentions than here, a share of accused originals over the threshold's rate, "
+        "reliability that bends away from the diagonal.",
+        "",
+    ]
+    return "\n\n".join(parts)

@@ -149,7 +149,7 @@ def hold_out(train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe
 def calibrate_across(
     table: Table, fold: npt.NDArray[np.int64], sums: Array
 ) -> tuple[Array, Array, list[dict[str, Array]]]:
-    """Probabilities of origin (n, 3) and ai (n,), each fold's by the calibration of all others; and the calibrations."""
+    """Probabilities of origin (n, 3) and ai (n,), each fold's by a calibration on the others; and the calibrations."""
     origin, ai = np.zeros((len(fold), 3)), np.zeros(len(fold))
     units, carries = table.units, find_carriers(table)
     calibrations = []

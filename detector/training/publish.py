@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,12 @@ from detector.errors import UsageError
 from detector.features import COLUMNS
 from detector.model import Array
 from detector.scoring import Detector
-from detector.training import account, corpus
+from detector.training import account, assess, corpus
 from detector.training.corpus import Row
-from detector.training.evaluate import HeldOut, Recipe, choose_thresholds, hold_out, training_table
+from detector.training.evaluate import HeldOut, Recipe, training_table
+from detector.training.figures import Figure, figures
 from detector.training.fit import CARRIERS, Weights, fit, fit_calibration
+from detector.training.scores import Scores
 
 SEED = 20261121
 MIN_WORDS = 50
@@ -61,26 +65,59 @@ CANARIES = {
 
 
 def train(folder: Path, output: Path, report: Path | None, jobs: int, say: Callable[[str], None]) -> HeldOut:
-    """The evaluation of a model that is trained on `folder` and written to `output`, a new folder.
+    """The held-out scores of a model that is trained on `folder` and written to `output`, a new folder.
 
+    `report`, if given, is the evaluation's page; figures, plots and scores go into a folder of its name.
     Raises CorpusError for data that cannot work and UsageError if `output` exists.
     """
-    if output.exists():
-        raise UsageError(f"{output} exists: a published model is never edited; name a new folder")
+    refuse_existing(output)
     say("reading the corpus")
     train_rows, test_rows, recipe = prepare(folder, jobs)
-    say(f"scoring {len(test_rows)} rows by models that never saw their dataset")
-    out = hold_out(train_rows, test_rows, recipe)
+    out, scores = assess.score_corpus(folder, train_rows, test_rows, recipe, MIN_WORDS, say)
     say(f"fitting on all {len(train_rows)} rows")
     table, _ = training_table(train_rows, np.zeros(len(train_rows), dtype=np.int64), recipe)
     weights = fit(table, np.ones(len(table.variants), dtype=bool), recipe.features, recipe.excluded)
     t = out.table
     calibration = fit_calibration(out.sums["model"], t.n_words, t.origin, t.ai, t.units)
-    write(output, weights, calibration, out, recipe, corpus.digest(folder), train_rows)
+    scores = replace(scores, about={**scores.about, "model": output.name})
+    write(output, weights, calibration, scores, recipe.vocabulary, train_rows, makers(folder))
     if report is not None:
-        report.write_text(account.evaluation(out, models.load(output).manifest), "utf-8")
+        assess.publish(scores, report, say)
     say(f"wrote {output}")
     return out
+
+
+def evaluate(folder: Path, output: Path, jobs: int, say: Callable[[str], None]) -> Figure:
+    """The figures of models that never saw the datasets of a corpus folder which they score; written under `output`.
+
+    Scores are kept there and read again as long as neither the corpus nor what makes them has changed.
+    Raises CorpusError for data that cannot work.
+    """
+    report = output / assess.PAGE
+    kept = report.with_suffix("") / assess.SCORES
+    say("reading the corpus")
+    source = assess.source(folder)
+    if kept.exists() and (scores := Scores.load(kept)).about.get("source") == source:
+        say(f"scores as kept in {kept}")
+    else:
+        train_rows, test_rows, recipe = prepare(folder, jobs)
+        _, scores = assess.score_corpus(folder, train_rows, test_rows, recipe, MIN_WORDS, say)
+    return assess.publish(scores, report, say)
+
+
+def refuse_existing(output: Path) -> None:
+    """Raises UsageError if a model's folder is there already."""
+    if output.exists():
+        raise UsageError(f"{output} exists: a published model is never edited; name a new folder")
+
+
+def makers(folder: Path) -> dict[str, tuple[str, str]]:
+    """Who made each dataset and under which licence, from the table in the corpus folder's README, if it has one."""
+    readme = folder / "README.md"
+    if not readme.exists():
+        return {}
+    cells = [line.strip("| ").split(" | ") for line in readme.read_text("utf-8").splitlines() if line.startswith("| ")]
+    return {c[0]: (c[1], c[2]) for c in cells if len(c) >= 4}
 
 
 def prepare(folder: Path, jobs: int) -> tuple[list[Row], list[Row], Recipe]:
@@ -115,11 +152,12 @@ def common_words(rows: Sequence[Row], n: int) -> tuple[str, ...]:
 def write(
     output: Path,
     weights: Weights,
-    calibration: dict[str, Array],
-    out: HeldOut,
-    recipe: Recipe,
-    corpus_digest: str,
+    calibration: Mapping[str, Array],
+    scores: Scores,
+    vocabulary: Sequence[str],
     rows: Sequence[Row],
+    made_by: Mapping[str, tuple[str, str]],
+    carriers: Mapping[str, float] = CARRIERS,
 ) -> None:
     """A model folder, complete and loadable; its canaries are what it itself gives."""
     output.mkdir(parents=True)
@@ -131,28 +169,33 @@ def write(
         **{f"calibration_{head}": a for head, a in calibration.items()},
     }
     np.savez_compressed(output / "weights.npz", **arrays)
-    (output / "vocabulary.txt").write_text("\n".join(recipe.vocabulary) + "\n", "utf-8")
-    thresholds = choose_thresholds(out)
+    (output / "vocabulary.txt").write_text("\n".join(vocabulary) + "\n", "utf-8")
+    told = figures(scores)
+    about = scores.about
     manifest: dict[str, Any] = {
         "format": models.FORMAT,
         "name": output.name,
         "features": list(weights.features),
         "blocks": list(weights.grams),
-        "min_words": MIN_WORDS,
-        "carriers": {name: round(least, 4) for name, least in CARRIERS.items()},
-        "thresholds": thresholds,
-        "ai_thresholds": account.ai_thresholds(out),
-        "corpus": corpus_digest,
+        "min_words": about["min_words"],
+        "carriers": {name: round(least, 4) for name, least in carriers.items()},
+        "thresholds": about["thresholds"],
+        "ai_thresholds": account.ai_thresholds(told),
+        "corpus": about["corpus"],
         "lexicons": lexicon.digest(),
-        "seed": recipe.seed,
+        "seed": about["seed"],
         "rows": len(rows),
         "units": len({r.unit for r in rows}),
         "libraries": {name: version(name) for name in ("numpy", "scikit-learn", "textstat")}
         | {"python": platform.python_version()},
-        "metrics": account.headline(out, thresholds),
+        "metrics": account.headline(told),
         "canaries": [],
     }
-    (output / "CARD.md").write_text(account.card(manifest, out, rows), "utf-8")
+    if "base" in about:
+        manifest["base"] = about["base"]
+    n_rows = Counter(r.dataset for r in rows)
+    datasets = [[d, str(n), *made_by.get(d, ("?", "?"))] for d, n in sorted(n_rows.items())]
+    (output / "CARD.md").write_text(account.card(manifest, told, datasets), "utf-8")
     _seal(output, manifest)
     detector = Detector(models.load(output))
     for name, text in CANARIES.items():
