@@ -13,6 +13,7 @@ from detector.signals import (
     residue,
     rhythm,
     stock_phrases,
+    stories,
     structure,
 )
 
@@ -20,6 +21,7 @@ SIGNALS: tuple[ModuleType, ...] = (
     disclaimers,
     residue,
     structure,
+    stories,
     attribution,
     hedging,
     stock_phrases,

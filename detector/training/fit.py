@@ -16,6 +16,7 @@ from detector.features import COLUMNS
 from detector.model import HEADS, Array, calibrate, length_basis
 from detector.signals.wording import BITS, BLOCKS
 from detector.training.table import UNKNOWN, Table
+from detector.verdict import LABELS
 
 KNOT_QUANTILES = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99)
 CURVE_SCALE = 0.25  # how freely curves move, beside n-grams
@@ -24,6 +25,8 @@ EPOCHS = 10
 SPREAD = 4.0  # the standard deviation of a head's sums in training, about what log-odds have
 # What a page must carry for a retold story on it to be aggregated by definition: two listed sources or stamped teasers.
 CARRIERS = {"structure.listed_sources_log": float(np.log(3)), "residue.time_stamped_items_log": float(np.log(3))}
+# What probabilities of origin presume of a text before it is read: accusing is no likelier than not.
+PRIOR = {"original": 0.5, "rewritten": 0.25, "aggregated": 0.25}
 Names = npt.NDArray[np.str_]
 
 BALANCE = 0.5  # a unit of n rows weighs n**(1 - BALANCE)
@@ -116,6 +119,12 @@ def weigh(units: Names, labels: npt.NDArray[np.int64]) -> Array:
     return weights * len(weights) / len(present)
 
 
+def weigh_by_prior(units: Names, origin: npt.NDArray[np.int64]) -> Array:
+    """As `weigh`, but labels of origin weigh what PRIOR says of them; mean 1."""
+    weights = weigh(units, origin) * np.array([PRIOR[label] for label in LABELS])[origin]
+    return np.asarray(weights / weights.mean())
+
+
 def fit(
     table: Table,
     chosen: npt.NDArray[np.bool_],
@@ -123,7 +132,8 @@ def fit(
     excluded: Mapping[str, Sequence[str]],
     blocks: Sequence[str] = tuple(BLOCKS),
 ) -> Weights:
-    """Both heads fitted on the chosen rows of a table; `excluded` names families or columns that a head may not see.
+    """Both heads fitted on the chosen rows of a table; `excluded` names families, columns or blocks of n-grams
+    (`wording.words`) that a head may not see.
 
     Raises CorpusError if a head has fewer than two classes.
     """
@@ -151,8 +161,10 @@ def fit(
                 f"head {head!r} needs rows of all its classes, and has {len(present)}: add labelled texts"
             )
         hidden = [f in excluded.get(head, ()) or f.partition(".")[0] in excluded.get(head, ()) for f in features]
+        hidden_blocks = [f"wording.{b}" in excluded.get(head, ()) for b in blocks]
         seen = np.ones(x.shape[1], dtype=np.float32)
         seen[:n_curve] = ~np.repeat(np.array(hidden, dtype=bool), n_knots)
+        seen[n_curve:] = ~np.repeat(np.array(hidden_blocks, dtype=bool), 1 << BITS)
         # Averaged SGD: on held-out datasets as good as or better than L-BFGS run to its end, in a tenth of the time.
         classifier = SGDClassifier(
             loss="log_loss",
@@ -203,7 +215,7 @@ def fit_calibration(
     scores = np.hstack([total, np.ones((len(total), 1))])
     design = np.hstack([scores * basis[:, i : i + 1] for i in range(basis.shape[1])])[known]
     vector = LogisticRegression(C=1e2, max_iter=2000, fit_intercept=False)
-    vector.fit(design, origin[known], sample_weight=weigh(units[known], origin[known]))
+    vector.fit(design, origin[known], sample_weight=weigh_by_prior(units[known], origin[known]))
     origin_array = vector.coef_.reshape(3, basis.shape[1], 5).transpose(1, 0, 2)
     return {"ai": ai_array, "origin": origin_array}
 

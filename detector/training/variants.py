@@ -93,10 +93,54 @@ def relayer(text: str, rng: np.random.Generator) -> str:
     return "".join(s + ("\n\n" if b else " ") for s, b in zip(sentences, breaks, strict=True)).strip()
 
 
+_ENTRY_MARK = re.compile(r"^[ \t]*(?:[-*+•‣◦▪–—]|\(?\d{1,3}[.):])[ \t]+", re.M)
+_LINE_URL = re.compile(r"\(?https?://\S+")
+_CREDIT_AT_END = re.compile(r"[ \t]*[(\[][^()\[\]\n]{2,40}[)\]]\.?[ \t]*$", re.M)
+_LEAST_LINES = 6
+
+
+def reshape(text: str, rng: np.random.Generator) -> str:
+    """A text of many lines in another template: other marks or none, lines dropped, joined or their notes left out.
+
+    For all labels alike, so that no mark speaks for one; a model that knows a site's template knows nothing of the next.
+    """
+    lines = [line for line in text.split("\n") if line.strip()]
+    if len(lines) < _LEAST_LINES:
+        return text
+    if rng.random() < 0.5:
+        mark = str(rng.choice(["", "", "- ", "• ", "* ", "1. ", "– "]))
+        lines = [_ENTRY_MARK.sub(mark, line) for line in lines]
+    if rng.random() < 0.3:
+        lines = [_LINE_URL.sub("", line) for line in lines]
+    if rng.random() < 0.3:
+        lines = [_CREDIT_AT_END.sub("", line) for line in lines]
+    dice = rng.random()
+    if dice < 0.35:  # without its short lines: headings, labels, bylines
+        lines = [line for line in lines if line.count(" ") >= 6] or lines
+    elif dice < 0.6:  # each short line runs into what follows it
+        joined = [""]
+        for line in lines:
+            joined[-1] = f"{joined[-1]} {line.strip()}".strip()
+            if line.count(" ") >= 6:
+                joined.append("")
+        lines = [line for line in joined if line]
+    if rng.random() < 0.4 and len(lines) > 2 * _LEAST_LINES:  # a part of it
+        n = int(rng.integers(_LEAST_LINES, len(lines)))
+        first = int(rng.integers(0, len(lines) - n + 1))
+        lines = lines[first : first + n]
+    between = str(rng.choice(["\n", "\n\n"]))
+    return between.join(line for line in lines if line.strip())
+
+
 def vary(row: Row, rng: np.random.Generator) -> Iterator[Variant]:
-    """The row whole (up to LONGEST words), and a crop of it with the longest and shortest equally likely."""
+    """The row whole (up to LONGEST words); in another template, if it has one; and a crop of it, all lengths alike."""
     article = Article(clean(row, rng))
-    yield Variant(row, relayer(crop(article, LONGEST, None), rng))
+    whole = crop(article, LONGEST, None)
+    yield Variant(row, relayer(whole, rng))
+    if row.origin == "aggregated" or (row.origin == "original" and rng.random() < 0.5):
+        other = reshape(whole, rng)
+        if other != whole and other.count(" ") > 80:
+            yield Variant(row, other)
     wanted = int(np.exp(rng.uniform(np.log(35), np.log(450))))
     if article.n_words > 1.3 * wanted:
         text = relayer(crop(article, wanted, rng), rng)
@@ -182,6 +226,41 @@ def stitch(parts: Sequence[Row], rng: np.random.Generator) -> str:
     return " ".join(text.split()) if rng.random() < 0.25 else text
 
 
+_CREDITS = (
+    ", per {o}", ", according to {o}", ", {o} reports", ", reports {o}", ", {o} notes", ", {o} says", ", via {o}",
+    ", as {o} puts it", ", the {o} adds", ", {o} reported", " ({o})", ", {o} has learned", ", in {o}'s telling",
+)  # fmt: skip
+_NOT_TOLD = re.compile(r"[\"“”]|\b(?:I|I'm|my|me)\b")  # who is quoted or speaks here is not retold
+_LOWERED = re.compile(r"(?:The|An?|It|He|She|They|In|On|At|For|After|His|Her|Their|This|There|Some|Many|More|Most)\b")
+
+
+def brief(story: Row, rng: np.random.Generator) -> str | None:
+    """One story told from two or more outlets: its sentences without the reporter, and who had them said at their ends."""
+    article = Article(clean(story, rng)[:6000])
+    sentences = []
+    for s in article.sentences:
+        place = article.span(*s)
+        sentence = " ".join(article.text[place.start : place.end].split())
+        if sentence.endswith(".") and 7 <= sentence.count(" ") <= 45 and not _NOT_TOLD.search(sentence):
+            sentences.append(sentence)
+    n = int(rng.integers(4, 13))
+    if len(sentences) < n:
+        return None
+    chosen = sentences[:n] if rng.random() < 0.5 else [sentences[i] for i in sorted(rng.permutation(len(sentences))[:n])]
+    outlets = rng.choice(OUTLETS, int(rng.integers(2, 6)), replace=False)
+    credited = rng.permutation(n)[: max(2, int(n * rng.uniform(0.25, 0.7)))]
+    for turn, i in enumerate(credited):
+        outlet = str(outlets[turn % len(outlets)])
+        if rng.random() < 0.3:
+            opening = str(rng.choice(["{o} reports that", "According to {o},", "Per {o},", "{o} says", "{o} notes that"]))
+            told = chosen[i] if not _LOWERED.match(chosen[i]) else chosen[i][0].lower() + chosen[i][1:]
+            chosen[i] = f"{opening.format(o=outlet)} {told}"
+        else:
+            chosen[i] = chosen[i][:-1] + str(rng.choice(_CREDITS)).format(o=outlet) + "."
+    breaks = rng.random(n) < rng.choice([0.0, 0.3, 0.9])
+    return "".join(s + ("\n\n" if b else " ") for s, b in zip(chosen, breaks, strict=True)).strip()
+
+
 def compose(rows: Sequence[Row], n: int, seed: int) -> Iterator[Variant]:
     """Made-up texts, `n` of each kind: stitched digests; retold stories with sources or teasers (aggregated, too);
     originals with the same furniture, which stay original.
@@ -209,3 +288,6 @@ def compose(rows: Sequence[Row], n: int, seed: int) -> Iterator[Variant]:
             text = relayer(crop(Article(clean(base, rng)), int(rng.integers(120, 600)), None), rng)
             origin, unit = ("aggregated", "sourced") if base.origin == "rewritten" else ("original", "scraped")
             yield Variant(replace(base, origin=origin, ai=None, unit=f"made:{unit}{i % 40}"), append(text, others, rng))
+        story = originals[int(rng.integers(len(originals)))]
+        if told := brief(story, rng):
+            yield Variant(replace(story, origin="aggregated", ai=None, unit="made:brief"), told)
