@@ -191,6 +191,11 @@ class Article:
     def _sentence_bounds(self) -> Indices:
         return np.append(np.searchsorted(self._tokens.starts, self.sentence_starts), len(self._tokens.tokens))
 
+    @property
+    def sentence_first_tokens(self) -> Indices:
+        """The index of each sentence's first token; of one without any, that of the next token that there is."""
+        return np.minimum(self._sentence_bounds[:-1], max(len(self._tokens.tokens) - 1, 0))
+
     @cached_property
     def sentence_tokens(self) -> tuple[tuple[str, ...], ...]:
         """The tokens of each sentence."""

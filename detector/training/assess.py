@@ -24,7 +24,15 @@ from detector.scoring import Detector
 from detector.training import account, corpus, labelled, plots, robustness
 from detector.training import variants as make
 from detector.training.corpus import Row
-from detector.training.evaluate import BANDS, HeldOut, Recipe, choose_thresholds, hold_out
+from detector.training.evaluate import (
+    BANDS,
+    HeldOut,
+    Recipe,
+    choose_min_words,
+    choose_thresholds,
+    hold_out,
+    measure_lengths,
+)
 from detector.training.figures import Figure, figures
 from detector.training.scores import Integers, Scores, gather, store
 from detector.training.table import ORIGINS, UNKNOWN, Table
@@ -42,15 +50,16 @@ _MAKERS = ("article.py", "language.py", "lexicon.py", "features.py", "signals/*.
 
 
 def score_corpus(
-    folder: Path, train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe, min_words: int, say: Say
+    folder: Path, train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe, say: Say
 ) -> tuple[HeldOut, Scores]:
     """Held-out scores of a corpus, with what is kept of them."""
     say(f"scoring {len(test_rows)} rows by models that never saw their dataset")
     out = hold_out(train_rows, test_rows, recipe)
     say("changing texts and scoring them again")
-    changed = robustness.compare_held_out(
-        out, choose_thresholds(out), recipe.vocabulary, min_words, recipe.seed, recipe.jobs
-    )
+    thresholds = choose_thresholds(out)
+    lengths = measure_lengths(out, thresholds)
+    min_words = choose_min_words(lengths)
+    changed = robustness.compare_held_out(out, thresholds, recipe.vocabulary, min_words, recipe.seed, recipe.jobs)
     about = {
         "how": "held out",
         "model": "held-out fits",
@@ -60,6 +69,7 @@ def score_corpus(
         "rows": len(test_rows),
         "units": len({r.unit for r in test_rows}),
         "robustness": changed,
+        "lengths": lengths,
     }
     return out, store(out, min_words, about)
 

@@ -23,7 +23,9 @@ from detector.verdict import LABELS, Label
 N_FOLDS = 8
 BANDS = (50, 100, 300, None)  # first words of a text; None is the whole
 FALSE_CALLS: dict[Label, float] = {"aggregated": 0.009, "rewritten": 0.001}  # of human originals; together 1%
+LENGTHS = (25, 30, 40, 50, 75, 100, 150, 300)  # words at which people's texts are cut to find the shortest safe length
 BASELINES = ("n-grams", "signals", "length")
+_EXTRA = tuple(n for n in LENGTHS if n not in BANDS)
 # Benchmarks whose line breaks tell how they were made and not who wrote them: all get the same dice there.
 ARTEFACT_LINES = frozenset(
     "biscope detectrl_test fdgpt_closed_models imbd imbd_polish500 l2d l2r lastde llmfake outfox politifact_pp "
@@ -96,7 +98,7 @@ def held_out_table(
         if row.unit in ARTEFACT_LINES:
             text = make.relayer(text, rng)
         article = Article(text[:60_000])
-        for band in BANDS:
+        for band in (*BANDS, *_EXTRA) if row.surely_human and row.origin == "original" else BANDS:
             if band is None:
                 listed.append((Variant(row, article.text), 0, int(f)))
             elif article.n_words >= 1.2 * band:
@@ -220,7 +222,7 @@ def humans(out: HeldOut, band: int) -> npt.NDArray[np.bool_]:
 def choose_thresholds(out: HeldOut) -> dict[str, dict[str, float | int | str]]:
     """The bar for each label (detector.verdict.decide), and the share of held-out human originals that clears it."""
     rows = np.flatnonzero(humans(out, 0) | humans(out, 300))
-    weights = weigh(out.table.units[rows], np.zeros(len(rows), dtype=np.int64))
+    weights = _flat(out, rows)
     best, certainty = out.origin[rows].argmax(axis=1), 1 - out.origin[rows, 0]
     chosen: dict[str, dict[str, float | int | str]] = {
         "original": {"value": 0.5, "on": "no false accusation: the likeliest label, and likelier than not"}
@@ -230,6 +232,40 @@ def choose_thresholds(out: HeldOut) -> dict[str, dict[str, float | int | str]]:
         where = "held-out human originals from before November 2022"
         chosen[label] = {"value": round(max(value, 0.5), 4), "fpr": fpr, "n": len(rows), "on": where}
     return chosen
+
+
+def measure_lengths(out: HeldOut, thresholds: Mapping[str, Mapping[str, Any]]) -> list[dict[str, float | int]]:
+    """For each of LENGTHS, the share of people's texts cut to so many words that is called rewritten or aggregated, and
+    the share whose ai probability reaches what 1% of their texts of 300 words or more reach."""
+    long = np.flatnonzero(humans(out, 0) | humans(out, 300))
+    bar = threshold_at(out.ai[long], _flat(out, long), 0.01)
+    called = decide_all(out.origin, thresholds)
+    measured: list[dict[str, float | int]] = []
+    for words in LENGTHS:
+        rows = np.flatnonzero(humans(out, words))
+        if len(rows):
+            weights = _flat(out, rows)
+            false = float(np.average(called[rows] > 0, weights=weights))
+            over = float(np.average(out.ai[rows] >= bar, weights=weights))
+            measured.append({"words": words, "n": len(rows), "false calls": round(false, 5), "ai over": round(over, 5)})
+    return measured
+
+
+def choose_min_words(measured: Sequence[Mapping[str, float | int]], most: float = 0.01) -> int:
+    """The shortest length from which on neither share in `measure_lengths` is above `most`.
+
+    The bars were set on texts of 300 words and more, so those count as safe.
+    """
+    safe = LENGTHS[-1]
+    for m in reversed([m for m in measured if m["words"] < LENGTHS[-1]]):
+        if max(m["false calls"], m["ai over"]) > most:
+            break
+        safe = int(m["words"])
+    return safe
+
+
+def _flat(out: HeldOut, rows: npt.NDArray[np.int64]) -> Array:
+    return weigh(out.table.units[rows], np.zeros(len(rows), dtype=np.int64))
 
 
 def decide_all(origin: Array, thresholds: Mapping[str, Mapping[str, Any]]) -> npt.NDArray[np.int64]:

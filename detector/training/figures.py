@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from detector.model import Array
 from detector.training.evaluate import BANDS, calibration_error, threshold_at
-from detector.training.fit import weigh
+from detector.training.fit import weigh, weigh_by_prior
 from detector.training.scores import Integers, Mask, Names, Scores
 from detector.training.table import UNKNOWN
 from detector.verdict import LABELS
@@ -377,7 +377,7 @@ def _origin_band(s: Scores, band: int) -> Figure:
             [float((s.by_label["model"][m] > 0).mean()) for m in units.values()]
         )
     if len(np.unique(s.origin[rows])) == len(LABELS):
-        weights, p = weigh(s.unit[rows], s.origin[rows]), s.by_origin["model"][rows]
+        weights, p = weigh_by_prior(s.unit[rows], s.origin[rows]), s.by_origin["model"][rows]
         for i, label in enumerate(LABELS):
             truth = s.origin[rows] == i
             result[label] = {

@@ -28,7 +28,6 @@ from detector.training.fit import CARRIERS, Weights, fit, fit_calibration
 from detector.training.scores import Scores
 
 SEED = 20261121
-MIN_WORDS = 50
 VOCABULARY_SIZE = 3000
 CAP_TRAIN, CAP_TEST = 300, 60  # rows of one unit, label, kind and generator
 
@@ -73,7 +72,7 @@ def train(folder: Path, output: Path, report: Path | None, jobs: int, say: Calla
     refuse_existing(output)
     say("reading the corpus")
     train_rows, test_rows, recipe = prepare(folder, jobs)
-    out, scores = assess.score_corpus(folder, train_rows, test_rows, recipe, MIN_WORDS, say)
+    out, scores = assess.score_corpus(folder, train_rows, test_rows, recipe, say)
     say(f"fitting on all {len(train_rows)} rows")
     table, _ = training_table(train_rows, np.zeros(len(train_rows), dtype=np.int64), recipe)
     weights = fit(table, np.ones(len(table.variants), dtype=bool), recipe.features, recipe.excluded)
@@ -101,7 +100,7 @@ def evaluate(folder: Path, output: Path, jobs: int, say: Callable[[str], None]) 
         say(f"scores as kept in {kept}")
     else:
         train_rows, test_rows, recipe = prepare(folder, jobs)
-        _, scores = assess.score_corpus(folder, train_rows, test_rows, recipe, MIN_WORDS, say)
+        _, scores = assess.score_corpus(folder, train_rows, test_rows, recipe, say)
     return assess.publish(scores, report, say)
 
 

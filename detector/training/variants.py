@@ -102,7 +102,7 @@ _LEAST_LINES = 6
 def reshape(text: str, rng: np.random.Generator) -> str:
     """A text of many lines in another template: other marks or none, lines dropped, joined or their notes left out.
 
-    For all labels alike, so that no mark speaks for one; a model that knows a site's template knows nothing of the next.
+    Originals get it too, so that no mark speaks for a label; who knows one site's template knows nothing of the next.
     """
     lines = [line for line in text.split("\n") if line.strip()]
     if len(lines) < _LEAST_LINES:
@@ -230,12 +230,13 @@ _CREDITS = (
     ", per {o}", ", according to {o}", ", {o} reports", ", reports {o}", ", {o} notes", ", {o} says", ", via {o}",
     ", as {o} puts it", ", the {o} adds", ", {o} reported", " ({o})", ", {o} has learned", ", in {o}'s telling",
 )  # fmt: skip
+_OPENING_CREDITS = ("{o} reports that", "According to {o},", "Per {o},", "{o} says", "{o} notes that")
 _NOT_TOLD = re.compile(r"[\"“”]|\b(?:I|I'm|my|me)\b")  # who is quoted or speaks here is not retold
 _LOWERED = re.compile(r"(?:The|An?|It|He|She|They|In|On|At|For|After|His|Her|Their|This|There|Some|Many|More|Most)\b")
 
 
 def brief(story: Row, rng: np.random.Generator) -> str | None:
-    """One story told from two or more outlets: its sentences without the reporter, and who had them said at their ends."""
+    """One story told from two or more outlets: its plain sentences, some with the outlet that had them; or None."""
     article = Article(clean(story, rng)[:6000])
     sentences = []
     for s in article.sentences:
@@ -246,13 +247,17 @@ def brief(story: Row, rng: np.random.Generator) -> str | None:
     n = int(rng.integers(4, 13))
     if len(sentences) < n:
         return None
-    chosen = sentences[:n] if rng.random() < 0.5 else [sentences[i] for i in sorted(rng.permutation(len(sentences))[:n])]
+    chosen = (
+        sentences[:n] if rng.random() < 0.5 else [sentences[i] for i in sorted(rng.permutation(len(sentences))[:n])]
+    )
     outlets = rng.choice(OUTLETS, int(rng.integers(2, 6)), replace=False)
     credited = rng.permutation(n)[: max(2, int(n * rng.uniform(0.25, 0.7)))]
     for turn, i in enumerate(credited):
         outlet = str(outlets[turn % len(outlets)])
         if rng.random() < 0.3:
-            opening = str(rng.choice(["{o} reports that", "According to {o},", "Per {o},", "{o} says", "{o} notes that"]))
+            opening = str(
+                rng.choice(["{o} reports that", "According to {o},", "Per {o},", "{o} says", "{o} notes that"])
+            )
             told = chosen[i] if not _LOWERED.match(chosen[i]) else chosen[i][0].lower() + chosen[i][1:]
             chosen[i] = f"{opening.format(o=outlet)} {told}"
         else:
