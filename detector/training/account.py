@@ -55,6 +55,7 @@ def page(figures: Figure, folder: str, drawn: Sequence[str]) -> str:
     if "origin" in figures:
         parts += _origin_page(figures["origin"], plots)
     parts += _calibration_page(figures, plots)
+    parts += _lengths_page(figures["about"])
     if "robustness" in figures:
         parts += robustness_page(figures["robustness"])
     return "\n\n".join([p for p in parts if p] + [""])
@@ -239,12 +240,28 @@ def _calibration_page(figures: Figure, plots: Mapping[str, str]) -> list[str]:
     names = _names(next(iter(ai.values()))) if ai else []
     return [
         "## Calibration under shift",
-        "How far probabilities can be taken at their word on datasets that neither model nor calibration saw. Classes "
-        "weighted equally; ECE over ten bins.",
+        "How far probabilities can be taken at their word on datasets that neither model nor calibration saw. `ai`: "
+        "classes weighted equally; origin: half of all texts originals, the rest shared by the other two, as its "
+        "probabilities presume. ECE over ten bins.",
         _table(["words", "n", "ECE ai", "Brier ai", *heads], rows),
         "ECE / Brier of `ai` beside the baselines, calibrated by the same rule:" if len(names) > 1 else "",
         _table(["words", *names], beside) if len(names) > 1 else "",
         plots.get("reliability", ""),
+    ]
+
+
+def _lengths_page(about: Figure) -> list[str]:
+    rows = [
+        [str(m["words"]), str(m["n"]), _p(m["false calls"], 2), _p(m["ai over"], 2)] for m in about.get("lengths", [])
+    ]
+    if not rows:
+        return []
+    return [
+        "## The shortest text",
+        "People's texts cut to so many words (to the nearest sentence's end), by the bars that were set on texts of "
+        "300 words and more: the share called rewritten or aggregated, and the share whose `ai` probability reaches "
+        f"what 1% of long texts reach. From **{about['min_words']} words** on neither is above 1%; below, it abstains.",
+        _table(["words", "n", "false calls", "ai over the 1% bar"], rows),
     ]
 
 
