@@ -1,7 +1,9 @@
-"""Commands on a few articles: score, explain; and signals, which lists what they are judged by."""
+"""Commands on a few articles: score, explain, clean; and signals, which lists what they are judged by."""
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
@@ -12,6 +14,7 @@ from detector import batch, report, sources
 from detector.article import Article
 from detector.cli.app import EXIT_CODES, Code, Contributions, Model, app, colour, count, guarded, note, put, stdin
 from detector.scoring import Detector
+from detector.signals import residue
 from detector.sources import STDIN, Failure
 from detector.verdict import LABELS
 
@@ -124,6 +127,44 @@ def explain(
         put(iter([report.to_row(outcome, n, sentences=True)]))
     else:
         put(report.explain(given, outcome, n, report.Ink(colour())))
+    return Code.SCORED
+
+
+@app.command(epilog=EXIT_CODES)
+@guarded
+def clean(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A file, or - for stdin.")],
+    diff: Annotated[bool, typer.Option("--diff", help="List each line taken, with its reason, on stderr.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object: the text, and the lines taken.")] = False,
+) -> int:
+    """Print an article without its page furniture.
+
+    Comment forms, share rows, lists of other stories, notices: whole lines, and only those that are furniture beyond
+    doubt; what is kept is kept to the letter. What was taken is said on stderr..
+
+    \b
+    Examples:
+      detector clean article.txt > cleaned.txt
+      detector clean article.txt --diff > cleaned.txt
+      pbpaste | detector clean - | detector score -
+      detector clean article.txt --json
+    """
+    given = sources.read(path, stdin(), note)
+    if isinstance(given, Failure):
+        note(given.id, given.message)
+        return Code.FAILED
+    text, cuts = residue.cut(given)
+    if json:
+        taken = [{**dataclasses.asdict(cut), "text": given.text[cut.start : cut.end]} for cut in cuts]
+        put(iter([report.to_json({"id": given.id, "text": text, "taken": taken})]))
+    else:
+        sys.stdout.write(text)
+    if diff:
+        for cut in cuts:
+            line = report.printable(given.text[cut.start : cut.end])
+            typer.echo(f"- {line}\n  {cut.reason} (score {cut.score:.2f})", err=True)
+    n_chars = len(given.text) - len(text)
+    note(path, f"took {len(cuts):,} of {len(given.lines):,} lines, {n_chars:,} of {len(given.text):,} characters")
     return Code.SCORED
 
 

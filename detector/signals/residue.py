@@ -44,6 +44,7 @@ SHORT = 20  # words; a line beyond is no label, and its wording is not looked at
 _LABEL = 3  # words
 _LABEL_ODDS = 1.5  # log-odds of furniture a word; below, a short line does not by itself make one look at the others
 THRESHOLD = 0.5
+CERTAIN = 0.8
 _STAMP = re.compile(
     r"\d{1,2}[:.]\d\d\b|\bago\b|\b(?:am|pm|min|mins|minutes?|hours?)\b|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|"
     r"\d(?:st|nd|rd|th)\b|"
@@ -57,7 +58,14 @@ _SEPARATORS = tuple(map(ord, "|>@©"))
 
 def furniture(article: Article) -> tuple[bool, ...]:
     """For each of `article.lines`, whether it is furniture."""
-    return tuple(_decide(article).tolist())
+    return tuple(_decide(article, line_scores(article)).tolist())
+
+
+def _sure(article: Article, scores: Floats) -> Mask:
+    sure = scores > CERTAIN
+    sure[_title_repeats(article)] = True
+    sure[list(_labels(article, whole=True))] = True
+    return _decide(article, scores) & sure
 
 
 def line_scores(article: Article, trees: Trees | None = None) -> Floats:
@@ -254,8 +262,8 @@ _NOTES = {
 _STOPS = frozenset('.!?"')
 
 
-def _decide(article: Article) -> Mask:
-    chosen: Mask = line_scores(article) > THRESHOLD
+def _decide(article: Article, scores: Floats) -> Mask:
+    chosen: Mask = scores > THRESHOLD
     # The first line is the headline as often as not; extractors leave it out, a reader does not.
     if len(chosen) and article.folded.count(" ", *article.lines[0]) >= 4:
         chosen[0] = False
@@ -282,13 +290,13 @@ def _decide(article: Article) -> Mask:
     return chosen
 
 
-def _labels(article: Article) -> dict[int, str]:
-    """The lines that are hardly more than a phrase of furniture, and whose."""
+def _labels(article: Article, whole: bool = False) -> dict[int, str]:
+    """The lines that are hardly more than a phrase of furniture, and whose; `whole`: nothing more, to speak of."""
     labels = {}
     for m in _phrases(article):
         i = _line_at(article, m.start)
         start, end = article.lines[i]
-        share = 0.4 if m.entry.lexicon == "residue" else 0.85
+        share = 0.4 if m.entry.lexicon == "residue" and not whole else 0.85
         if m.entry.name in _UNMISTAKABLE and m.end - m.start >= share * (end - start):
             labels[i] = m.entry.name
     return labels
@@ -329,12 +337,47 @@ def _title_repeats(article: Article) -> list[int]:
     return [i for i, line in enumerate(lines[1:6], 1) if lowered[slice(*line)].strip(" .") == title]
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A line that is furniture beyond doubt: where it stands in the text as given, its score, and why.
+
+    The score is that of `line_scores`; a headline said twice, or a line that is a phrase of furniture, may score low.
+    """
+
+    start: int
+    end: int
+    score: float
+    reason: str
+
+
+def cut(article: Article) -> tuple[str, list[Cut]]:
+    """The text as given without the lines that are furniture beyond doubt, and those lines in order.
+
+    Whole lines go, with their line breaks; what is kept is kept to the letter.
+    """
+    scores = line_scores(article)
+    sure = _sure(article, scores)
+    if not sure.any():
+        return article.text, []
+    reasons = {span.start: span.note for span in measure(article).spans}
+    cuts, kept, at = [], [], 0
+    for i in np.flatnonzero(sure).tolist():
+        line = article.lines[i]
+        start, end = article.span(*line)
+        cuts.append(Cut(start, end, round(float(scores[i]), 3), reasons[line.start]))
+        kept.append(article.text[at:start])
+        # The break after it goes too; the one before stays.
+        at = article.span(*article.lines[i + 1]).start if i + 1 < len(article.lines) else len(article.text)
+    kept.append(article.text[at:])
+    return "".join(kept), cuts
+
+
 def measure(article: Article) -> Reading:
     """How much of the text is furniture; spans are its lines, and what stands within a paragraph."""
     lines = article.lines
     if not lines:
         return Reading({f.name: math.nan for f in FEATURES})
-    chosen = _decide(article)
+    chosen = _decide(article, line_scores(article))
     titles = _title_repeats(article)
     picked = np.flatnonzero(chosen).tolist()
     clock = [i for i in _clock_lines(article) if chosen[i]] if picked else []
