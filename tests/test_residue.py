@@ -131,9 +131,27 @@ def test_scores_stand_for_lines_and_lie_between_0_and_1() -> None:
     assert np.all((scores >= 0) & (scores <= 1))
 
 
-def test_trees_survive_being_stored() -> None:
-    trees = residue._trees()
-    assert residue.Trees.from_json(trees.to_json()).to_json() == trees.to_json()
+def test_a_judge_survives_being_stored() -> None:
+    judge = residue._judge()
+    again = residue.LineJudge.from_json(judge.to_json())
+    assert again.to_json() == judge.to_json()
+    article = Article(BODY + "Leave a Reply\nName *\nEmail *\nWebsite")
+    assert np.array_equal(residue.line_scores(article, again), residue.line_scores(article, judge))
+
+
+def test_wording_is_words_and_pairs_with_every_digit_a_0() -> None:
+    assert residue.wording("don't wait: 17:30!") == [
+        *("don't", "wait", ":", "00", ":", "00", "!"),
+        *(("^", "don't"), ("don't", "wait"), ("wait", ":"), (":", "00"), ("00", ":"), (":", "00"), ("00", "!")),
+        ("!", "$"),
+    ]
+
+
+def test_what_is_certain_is_furniture() -> None:
+    article = Article(BODY + "Leave a Reply\nName *\nEmail *\nWebsite\nThe ferry will run until the last day.")
+    certain, furniture = residue.certain(article), np.array(residue.furniture(article))
+    assert certain.any()
+    assert not (certain & ~furniture).any()
 
 
 @pytest.mark.parametrize(

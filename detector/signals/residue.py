@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from detector.signals.reading import Feature, Reading, Span
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Gram = str | tuple[str, ...]
 
 FEATURES = (
     Feature("residue_line_share", "share of lines, 0..1", "high: scraped with its page"),
@@ -40,10 +42,11 @@ FEATURES = (
     Feature("title_repeats_log", "log(1 + number)", "high: the headline stands twice"),
 )
 
-SHORT = 20  # words; a line beyond is no label, and its wording is not looked at
+SHORT = 20  # words; a longer line is no label
 _LABEL = 3  # words
-_LABEL_ODDS = 1.5  # log-odds of furniture a word; below, a short line does not by itself make one look at the others
-THRESHOLD = 0.5
+_LABEL_ODDS = 3.0  # log-odds by its wording; below, a short line does not by itself make one look at the others
+_READ = 40  # words of a line that its wording is judged by
+THRESHOLD = 0.35  # between the best F1 by characters (0.3) and caution
 CERTAIN = 0.8
 _STAMP = re.compile(
     r"\d{1,2}[:.]\d\d\b|\bago\b|\b(?:am|pm|min|mins|minutes?|hours?)\b|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|"
@@ -54,11 +57,23 @@ _CLOCK = re.compile(
     r"(?:[01]?\d|2[0-3])[:.][0-5]\d(?: ?[ap]\.?m\.?)?(?: [a-z]{2,4})?|\d{1,2} (?:min|minute|hour|day)s? ago"
 )
 _SEPARATORS = tuple(map(ord, "|>@©"))
+_FUNCTION_WORDS = frozenset(
+    "the of and to a in that is was for it on as with he be at by had not but from have his her i you they we are were "
+    "this which or an their she has been will would who what when there more no if out so up said can about into than "
+    "them then its our also could my one all him over some after two do did just because how those these only even "
+    "most where before through while being may such should any your me us".split()
+)
+DEPTH = 5
 
 
-def furniture(article: Article) -> tuple[bool, ...]:
+def furniture(article: Article, judge: LineJudge | None = None) -> tuple[bool, ...]:
     """For each of `article.lines`, whether it is furniture."""
-    return tuple(_decide(article, line_scores(article)).tolist())
+    return tuple(_decide(article, line_scores(article, judge)).tolist())
+
+
+def certain(article: Article, judge: LineJudge | None = None) -> Mask:
+    """For each of `article.lines`, whether it is furniture beyond doubt, so that it may be taken out of the text."""
+    return _sure(article, line_scores(article, judge))
 
 
 def _sure(article: Article, scores: Floats) -> Mask:
@@ -68,19 +83,29 @@ def _sure(article: Article, scores: Floats) -> Mask:
     return _decide(article, scores) & sure
 
 
-def line_scores(article: Article, trees: Trees | None = None) -> Floats:
+def line_scores(article: Article, judge: LineJudge | None = None) -> Floats:
     """How likely each of `article.lines` is furniture, 0..1; 0 for all where no line has a phrase or a label of it."""
-    trees = trees or _trees()
-    features = line_features(article, trees.words)
+    judge = judge or _judge()
+    features = line_features(article, judge.words)
     if features is None:
         return np.zeros(len(article.lines))
-    return trees.predict(np.array([features[name] for name in trees.features]))
+    return judge.trees.predict(np.array([features[name] for name in judge.features]))
 
 
-def line_features(article: Article, words: Mapping[str, float]) -> dict[str, Floats] | None:
+def wording(line: str) -> list[Gram]:
+    """The words of a line in lower case and their pairs, its ends included; every digit is a 0."""
+    words = _TOKEN.findall(line[: 10 * _READ].translate(_DIGITS))[:_READ]
+    return [*words, *zip(["^", *words], [*words, "$"], strict=True)]
+
+
+_DIGITS = str.maketrans("123456789", "0" * 9)
+_TOKEN = re.compile(r"\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[^\w\s]")
+
+
+def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Floats] | None:
     """What each line looks like, by feature name; None if no line has a phrase or a label of furniture.
 
-    `words` are log-odds of furniture for the words of short lines.
+    `words` weigh the wording of a line: above 0 for furniture.
     """
     matches = _phrases(article)
     bounds, codes, kinds = article.line_bounds, article.codes, article.kinds
@@ -101,23 +126,21 @@ def line_features(article: Article, words: Mapping[str, float]) -> dict[str, Flo
         covered[i] += min(m.end, ends[i]) - m.start
         cued[i] = cued[i] or m.entry.lexicon == "residue" or (n_words[i] <= SHORT and covered[i] >= 0.3 * length[i])
     texts = article.lowered.split("\n")
-    if not cued.any() and not any(
-        sum([words.get(w, 0.0) for w in texts[i].split()]) > _LABEL_ODDS * n_words[i]
-        for i in np.flatnonzero(n_words <= _LABEL).tolist()
-    ):
+
+    def told(text: str) -> float:
+        grams = wording(text)
+        return sum([words.get(gram, 0.0) for gram in grams]) / math.sqrt(len(grams))
+
+    if not cued.any() and not any(told(texts[i]) > _LABEL_ODDS for i in np.flatnonzero(n_words <= _LABEL).tolist()):
         return None
-    told, least, opening, stamp = np.zeros((4, n))
+    said = np.array(list(map(told, texts)))
+    copies = Counter(texts)
+    repeats = np.array([copies[text] for text in texts], dtype=float)
+    function = np.array([sum(map(_FUNCTION_WORDS.__contains__, text.split())) for text in texts], dtype=float)
     digits = count((kinds & DIGIT) != 0)
-    short = np.flatnonzero(n_words <= SHORT)
-    texts = [texts[i] for i in short.tolist()]
-    odds = [[words.get(w, 0.0) for w in text.split()] for text in texts]
-    told[short] = [sum(line) / len(line) for line in odds]
-    least[short] = list(map(min, odds))
-    opening[short] = [line[0] for line in odds]
-    stamp[short] = [
-        (k > 0 or text.endswith("ago")) and _STAMP.search(text) is not None
-        for text, k in zip(texts, digits[short].tolist(), strict=True)
-    ]
+    stamp = np.zeros(n)
+    dated = np.flatnonzero((n_words <= SHORT) & ((digits > 0) | (codes[ends - 1] == 111)))  # 111: the o of "ago"
+    stamp[dated] = [_STAMP.search(texts[i]) is not None for i in dated.tolist()]
     upper = (kinds & UPPER) != 0
     separators = np.logical_or.reduce([codes == code for code in _SEPARATORS])
     case = float(article.has_case)
@@ -126,44 +149,61 @@ def line_features(article: Article, words: Mapping[str, float]) -> dict[str, Flo
     prose = ((n_words >= 14) & stopped) | (n_words >= 35)
     index = np.arange(n)
     body = np.flatnonzero(prose)
-    since = index - np.append(body, -50)[np.searchsorted(body, index, "right") - 1]
-    until = np.append(body, n + 50)[np.searchsorted(body, index, "left")] - index
+    since = np.minimum(index - np.append(body, -50)[np.searchsorted(body, index, "right") - 1], 50)
+    until = np.minimum(np.append(body, n + 50)[np.searchsorted(body, index, "left")] - index, 50)
     read = _sums(prose * np.minimum(length, 600))
     cues = _sums(cued * (n_words <= 30))
     capped = np.minimum(length, 400)
-    brief = (n_words <= 6).astype(float)
-    around = _means_around(np.array([told, capped, stopped, brief, cued, stamp]), _REACHES)
+    function_share = function / n_words
+    title_case = case * count(np.append(False, upper[1:] & (codes[:-1] == 32))) / np.maximum(n_words - 1, 1)
+    local = {
+        "said": said,
+        "length": capped,
+        "stopped": stopped * 1.0,
+        "brief": (n_words <= 6) * 1.0,
+        "cued": cued,
+        "stamp": stamp,
+        "function": function_share,
+        "title_case": title_case,
+        "repeated": (repeats > 1) * 1.0,
+    }
+    around = _means_around(np.array(list(local.values())), _REACHES)
+    beside = {name: local[name] for name in ("said", "length", "stopped", "function")}
     return {
         "words": n_words,
-        "stopped": stopped * 1.0,
+        "chars": length,
         "colon": (codes[last] == 58) * 1.0,
+        "question": (codes[last] == 63) * 1.0,
         "bullet": np.isin(codes[first], (8226, 45, 42)) * 1.0,
         "mark_first": ((kinds[first] & MARK) != 0) * 1.0,
         "marks": count((kinds & MARK) != 0) / length,
         "digits": digits / length,
+        "upper": count(upper) / length,
         "separators": count(separators),
         "glued": case * count(np.append(False, upper[1:] & ((kinds[:-1] & LOWER) != 0))),
-        "title_case": case * count(np.append(False, upper[1:] & (codes[:-1] == 32))) / np.maximum(n_words - 1, 1),
-        "stamp": stamp,
         "covered": covered / length,
-        "told": told,
-        "told_least": least,
-        "told_first": opening,
+        "n_function": function,
+        "repeats": np.minimum(repeats, 20),
         "line": np.minimum(index, 20.0),
         "lines_left": np.minimum(n - 1 - index, 60.0),
         "n_lines": np.full(n, min(n, 300.0)),
         "n_prose": np.full(n, min(body.size, 100.0)),
         "prose_share": np.full(n, body.size / n),
         "passed": read[:-1] / max(read[-1], 1),
-        "run": np.where(prose, 0.0, np.minimum(since, 50) + np.minimum(until, 50)),
-        "length_after": np.append(capped[1:], 0.0),
-        **{
-            f"{name}_{reach}": mean
-            for name, means in zip(("told", "length", "stopped", "brief", "cued", "stamp"), around, strict=True)
-            for reach, mean in zip(_REACHES, means, strict=True)
-        },
+        "prose_left": np.minimum(read[-1] - read[1:], 5000.0),
+        "since": since * 1.0,
+        "until": until * 1.0,
+        "run": np.where(prose, 0.0, since + until),
         "cues_before": np.minimum(cues[:-1], 10),
         "cues_after": np.minimum(cues[-1] - cues[:-1], 10),
+        **local,
+        **{f"{name}_before": np.append(0.0, values[:-1]) for name, values in beside.items()},
+        **{f"{name}_after": np.append(values[1:], 0.0) for name, values in beside.items()},
+        **{
+            f"{name}_{reach}": mean
+            for name, means in zip(local, around, strict=True)
+            for reach, mean in zip(_REACHES, means, strict=True)
+        },
     }
 
 
@@ -171,7 +211,7 @@ def _sums(values: Floats) -> Floats:
     return np.append(0.0, np.cumsum(values))
 
 
-_REACHES = (2, 3, 5, 6, 8, 12)
+_REACHES = (2, 5, 12)
 
 
 def _means_around(rows: Floats, reaches: tuple[int, ...]) -> Floats:
@@ -189,10 +229,7 @@ def _means_around(rows: Floats, reaches: tuple[int, ...]) -> Floats:
 class Trees:
     """Boosted trees over line features; a row a tree, a column a node."""
 
-    features: tuple[str, ...]
-    words: dict[str, float]  # log-odds of furniture for the words of short lines
     base: float
-    depth: int
     feature: Ints  # the number of the feature that a node asks for
     threshold: Floats
     next: Ints  # (trees, nodes, 2): the node to go to if the feature is at most the threshold, or above; a leaf stays
@@ -207,48 +244,63 @@ class Trees:
         following = (self.next + first[:, :, None]).ravel()
         flat, lines = x.ravel(), np.arange(n)
         node = np.repeat(first, n, axis=1)
-        for _ in range(self.depth):
+        for _ in range(DEPTH):
             above = flat.take(row.take(node) + lines) > threshold.take(node)
             node = following.take(2 * node + above)
         scores: Floats = 1 / (1 + np.exp(-(self.base + value.take(node).sum(axis=0))))
         return scores
 
-    def to_json(self) -> str:
-        """Its numbers, a line a tree: feature, threshold, two next nodes and value of each node."""
-        rows = []
-        for tree in zip(self.feature, self.threshold, self.next, self.value, strict=True):
-            nodes = [
-                [self.features[f], float(f"{t:.5g}"), *map(int, following), float(f"{v:.4g}")]
-                for f, t, following, v in zip(*tree, strict=True)
-            ]
-            rows.append(json.dumps(nodes, separators=(",", ":")))
-        table = ",\n".join(rows)
-        return (
-            f'{{"source": "detector/training/residue.py", "base": {self.base:.5g}, "depth": {self.depth},\n'
-            f'"features": {json.dumps(self.features)},\n'
-            f'"trees": [\n{table}\n],\n"words": {json.dumps(self.words, ensure_ascii=False)}}}\n'
-        )
+    def to_table(self) -> dict[str, Any]:
+        """Its numbers as plain lists; of each node the feature, threshold, two next nodes and value."""
+        trees = zip(self.feature, self.threshold, self.next, self.value, strict=True)
+        return {
+            "base": float(f"{self.base:.5g}"),
+            "trees": [
+                [
+                    [int(f), float(f"{t:.5g}"), *map(int, following), float(f"{v:.4g}")]
+                    for f, t, following, v in zip(*tree, strict=True)
+                ]
+                for tree in trees
+            ],
+        }
 
     @classmethod
-    def from_json(cls, text: str) -> Trees:
-        data = json.loads(text)
-        number = {name: i for i, name in enumerate(data["features"])}
-        trees = data["trees"]
+    def from_table(cls, table: dict[str, Any]) -> Trees:
+        nodes = np.array(table["trees"], dtype=float)  # (trees, nodes, 5)
         return cls(
-            tuple(data["features"]),
-            data["words"],
-            data["base"],
-            data["depth"],
-            np.array([[number[node[0]] for node in tree] for tree in trees]),
-            np.array([[node[1] for node in tree] for tree in trees]),
-            np.array([[node[2:4] for node in tree] for tree in trees]),
-            np.array([[node[4] for node in tree] for tree in trees]),
+            table["base"],
+            nodes[:, :, 0].astype(np.int64),
+            nodes[:, :, 1],
+            nodes[:, :, 2:4].astype(np.int64),
+            nodes[:, :, 4],
         )
+
+
+@dataclass(frozen=True, eq=False)
+class LineJudge:
+    """What the wording of a line weighs, and trees over its features, that weight among them."""
+
+    features: tuple[str, ...]
+    words: dict[Gram, float]
+    trees: Trees
+
+    def to_json(self) -> str:
+        words = {gram if isinstance(gram, str) else " ".join(gram): weight for gram, weight in self.words.items()}
+        source = '{"source": "detector/training/residue.py"'
+        for name, table in {"features": self.features, "trees": self.trees.to_table(), "words": words}.items():
+            source += f',\n"{name}": {json.dumps(table, separators=(",", ":"), ensure_ascii=False)}'
+        return source.replace("]],[[", "]],\n[[") + "}\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> LineJudge:
+        data = json.loads(text)
+        words = {gram if " " not in gram else tuple(gram.split(" ")): weight for gram, weight in data["words"].items()}
+        return cls(tuple(data["features"]), words, Trees.from_table(data["trees"]))
 
 
 @lru_cache(maxsize=1)
-def _trees() -> Trees:
-    return Trees.from_json((resources.files("detector") / "lexicons" / "residue_lines.json").read_text("utf-8"))
+def _judge() -> LineJudge:
+    return LineJudge.from_json((resources.files("detector") / "lexicons" / "residue_lines.json").read_text("utf-8"))
 
 
 _UNMISTAKABLE = ("comment_form", "related_list", "feed_notice", "share_row", "subscribe_box", "cookie_or_ad")
