@@ -185,7 +185,8 @@ class Entry:
         verdict, label = self.verdict, self.leading
         if verdict is None or label is None or verdict.intercept is None:
             return []
-        strongest, others = verdict.contributions[:N_CONTRIBUTIONS], verdict.contributions[N_CONTRIBUTIONS:]
+        ranked = sorted(verdict.contributions, key=lambda c: -max(abs(c.ai), abs(c.origin[label])))
+        strongest, others = ranked[:N_CONTRIBUTIONS], ranked[N_CONTRIBUTIONS:]
         rows = [Bar(*_name(c), c.value, c.ai, c.origin[label]) for c in strongest]
         if others:
             ai, of_label = sum(c.ai for c in others), sum(c.origin[label] for c in others)

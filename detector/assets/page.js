@@ -5,17 +5,34 @@
   const entries = [...list.children].map((li) => ({
     li,
     details: li.querySelector("details"),
+    body: li.querySelector(".body"),
     kind: li.dataset.kind,
     order: Number(li.dataset.order),
     ai: Number(li.dataset.ai ?? NaN),
     original: Number(li.dataset.original ?? NaN),
     words: Number(li.dataset.words ?? NaN),
     title: li.querySelector(".title").textContent.trim().toLowerCase(),
+    id: li.querySelector(".name small").textContent,
   }));
   const byId = (id) => document.getElementById(id);
   const kinds = ["original", "rewritten", "aggregated", "abstained", "failed"];
   const boxes = [...byId("kinds").querySelectorAll("input")];
   document.documentElement.classList.add("js");
+
+  // In a long list only the articles that are open stay in the document: a browser styles every node that is in it.
+  const LONG = 60;
+
+  function attach(e) {
+    if (e.details.open && e.body) e.details.append(e.body);
+    else e.body?.remove();
+  }
+
+  if (entries.length > LONG) {
+    for (const e of entries) {
+      attach(e);
+      e.details.addEventListener("toggle", () => attach(e));
+    }
+  }
 
   const shown = () => entries.filter((e) => !e.li.hidden);
 
@@ -27,7 +44,7 @@
     for (const e of entries) {
       let fits = wanted.has(e.kind) && (least === 0 || e.ai >= least);
       if (fits && query) {
-        e.text ??= e.li.textContent.toLowerCase();
+        e.text ??= (e.title + "\n" + e.id + "\n" + (e.body?.querySelector(".copy").textContent ?? "")).toLowerCase();
         fits = e.text.includes(query);
       }
       e.li.hidden = !fits;
@@ -53,13 +70,19 @@
     list.append(...entries.map((e) => e.li));
   }
 
+  function show() {
+    for (const what of ["passages", "wording"]) document.body.classList.toggle(`no-${what}`, !byId(`show-${what}`).checked);
+  }
+
   function follow() {
-    const target = location.hash.length > 1 && byId(decodeURIComponent(location.hash.slice(1)));
-    if (!target || !list.contains(target)) return;
-    const entry = target.closest("li.entry");
-    entry.hidden = false;
-    entry.querySelector("details").open = true;
-    target.scrollIntoView({ block: target === entry ? "start" : "center" });
+    const number = /^#a(\d+)/.exec(location.hash)?.[1];
+    const entry = entries.find((e) => e.order === Number(number));
+    if (!entry) return;
+    entry.li.hidden = false;
+    entry.details.open = true;
+    attach(entry);
+    const target = byId(location.hash.slice(1)) ?? entry.li;
+    target.scrollIntoView({ block: target === entry.li ? "start" : "center" });
   }
 
   let waiting;
@@ -70,6 +93,7 @@
   for (const box of boxes) box.addEventListener("change", filter);
   byId("least").addEventListener("input", filter);
   byId("sort").addEventListener("change", sort);
+  for (const what of ["passages", "wording"]) byId(`show-${what}`).addEventListener("change", show);
   byId("open").addEventListener("click", () => shown().forEach((e) => (e.details.open = true)));
   byId("close").addEventListener("click", () => entries.forEach((e) => (e.details.open = false)));
   document.querySelector("form.tools").addEventListener("submit", (event) => event.preventDefault());
@@ -83,5 +107,6 @@
   // A browser may keep what was chosen before the page was loaded again.
   filter();
   sort();
+  show();
   follow();
 })();
