@@ -12,10 +12,10 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from itertools import pairwise
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from detector import report
 from detector.article import Article
@@ -24,6 +24,9 @@ from detector.features import MENTION
 from detector.signals import SIGNALS, family
 from detector.sources import Failure
 from detector.verdict import LABELS, Contribution, Evidence, Score, Sentence, Verdict, Word
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 MAX_ARTICLES = 5_000  # more make a file that no browser opens at ease
 MAX_SHOWN = 60_000  # characters of an article
@@ -70,9 +73,13 @@ class Piece(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A sentence in its pieces, with what its wording added for a language model, -3..3 (0 where nothing is known)."""
+    """A sentence in its pieces, the blanks after it, and what its wording added for a language model.
+
+    `heat` is that in steps of -3..3, 0 where it is not known.
+    """
 
     pieces: Sequence[Piece]
+    after: str
     heat: int
     ai: float | None
 
@@ -160,22 +167,23 @@ class Entry:
         heat: Sequence[float | None] = report.heat(self.verdict) or unknown
         weights: Sequence[Sentence | None] = self.verdict.sentences or unknown
         paragraph: list[Block] = []
-        at, open_passages = 0, deque(enumerate(self.verdict.evidence, 1))
+        open_passages = deque(enumerate(self.verdict.evidence, 1))
         current: list[tuple[int, Evidence]] = []
-        for sentence, strength, weight in zip(self.given.sentences, heat, weights, strict=True):
-            start, end = self.given.span(*sentence)
+        places = [self.given.span(*sentence) for sentence in self.given.sentences]
+        nexts = [*(start for start, _ in places[1:]), len(text)]
+        for (start, end), after, strength, weight in zip(places, nexts, heat, weights, strict=True):
             if start >= self.shown:
                 break
-            if paragraph and _BREAK.search(text, at, start):
-                yield paragraph
-                paragraph = []
-            end = min(end, self.shown)
+            end, after = min(end, self.shown), min(after, self.shown)
             while open_passages and open_passages[0][1].start < end:
                 current.append(open_passages.popleft())
             current = [(n, e) for n, e in current if e.end > start]
             step = 0 if strength is None else round(3 * strength)
-            paragraph.append(Block(_cut(text, start, end, current), step, None if weight is None else weight.ai))
-            at = end
+            pieces = _cut(text, start, end, current)
+            paragraph.append(Block(pieces, _visible(text[end:after]), step, None if weight is None else weight.ai))
+            if _BREAK.search(text, end, after):
+                yield paragraph
+                paragraph = []
         if paragraph:
             yield paragraph
 
@@ -234,8 +242,6 @@ def write(outcomes: Iterable[tuple[Article | Failure, Verdict | Failure]], sink:
 
     Raises UsageError for more than MAX_ARTICLES.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     kept: deque[tuple[Article | Failure, Verdict | Failure]] = deque()
     for pair in outcomes:
         if len(kept) == MAX_ARTICLES:
@@ -243,19 +249,8 @@ def write(outcomes: Iterable[tuple[Article | Failure, Verdict | Failure]], sink:
         kept.append(pair)
     counts = Counter(kind_of(outcome) for _, outcome in kept)
     models = sorted({outcome.model for _, outcome in kept if isinstance(outcome, Verdict)})
-    environment = Environment(
-        loader=PackageLoader("detector", "assets"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        auto_reload=False,
-    )
-    environment.filters |= {"visible": _visible, "percent": report.percent, "tie": _tie}
-    script, style = (
-        resources.files("detector").joinpath("assets", f"page.{x}").read_text("utf-8") for x in ("js", "css")
-    )
-    chunks = environment.get_template("page.html").generate(
+    template, script, style = _assets()
+    chunks = template.generate(
         n=len(kept),
         entries=_consume(kept),
         kinds={kind: counts[kind] for kind in (*LABELS, ABSTAINED, FAILED) if counts[kind]},
@@ -274,6 +269,25 @@ def write(outcomes: Iterable[tuple[Article | Failure, Verdict | Failure]], sink:
     )
     for chunk in chunks:
         sink.write(chunk.encode("utf-8"))
+
+
+@cache
+def _assets() -> tuple[Template, str, str]:
+    """The page's template, script and style."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("detector", "assets"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+    )
+    environment.filters |= {"visible": _visible, "percent": report.percent, "tie": _tie}
+    folder = resources.files("detector").joinpath("assets")
+    script, style = (folder.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("js", "css"))
+    return environment.get_template("page.html"), script, style
 
 
 def _consume(kept: deque[tuple[Article | Failure, Verdict | Failure]]) -> Iterator[Entry]:
