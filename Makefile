@@ -1,7 +1,7 @@
 # The targets are CI's. PYTHON may be any environment that has the dev extra.
 PYTHON ?= .venv/bin/python
 
-.PHONY: all setup lint types test seeds evaluate train
+.PHONY: all setup lint types test seeds evaluate train docs/report.png
 
 all: lint types test
 
@@ -30,3 +30,7 @@ train:
 # The same without keeping the model.
 evaluate:
 	$(PYTHON) -m detector.cli train ../shared/data --output "$$(mktemp -d)/model" --report docs/evaluation.md
+
+# The picture in README.md, of four seeds.
+docs/report.png:
+	$(PYTHON) docs/picture.py $@

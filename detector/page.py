@@ -127,7 +127,7 @@ class Entry:
         lines = [line for line in self.given.text[:MAX_SHOWN].splitlines() if line.strip()]
         telling = next((line for line in lines[:8] if len(line.split()) >= 4), lines[0] if lines else self.id)
         telling = report.printable(telling[:1000])
-        return telling if len(telling) <= 110 else f"{telling[:109].rstrip()}…"
+        return telling if len(telling) <= 110 else f"{telling[:109].rpartition(' ')[0] or telling[:109]} …"
 
     @cached_property
     def row(self) -> dict[str, Any]:

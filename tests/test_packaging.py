@@ -56,9 +56,13 @@ def wheel(dist: Path) -> Path:
     return next(dist.glob("*.whl"))
 
 
-def test_wheel_carries_model_lexicons_and_types(wheel: Path) -> None:
+def test_wheel_carries_model_lexicons_assets_and_types(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    folders = [("models", "detector/models"), ("detector/lexicons", "detector/lexicons")]
+    folders = [
+        ("models", "detector/models"),
+        ("detector/lexicons", "detector/lexicons"),
+        ("detector/assets", "detector/assets"),
+    ]
     for folder, inside in folders:
         files = [f for f in (ROOT / folder).rglob("*") if f.is_file()]
         assert files
