@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MAX_ARTICLES = 5_000  # more make a file that no browser opens at ease
 MAX_SHOWN = 60_000  # characters of an article
 MAX_PASSAGES = 150  # of an article, in the list beside it
+MAX_SOURCES, MAX_MATCHES = 12, 100  # of an article, and of a source
 N_CONTRIBUTIONS = 12
 ABSTAINED, FAILED = "abstained", "failed"
 
@@ -266,6 +267,8 @@ def write(outcomes: Iterable[tuple[Article | Failure, Verdict | Failure]], sink:
         derivation=DERIVATION,
         untraced=UNTRACED,
         mention=MENTION,
+        max_sources=MAX_SOURCES,
+        max_matches=MAX_MATCHES,
     )
     for chunk in chunks:
         sink.write(chunk.encode("utf-8"))

@@ -151,7 +151,7 @@ def test_every_family_has_a_line_of_its_own() -> None:
 
 def test_families_of_the_seeds_are_all_drawn() -> None:
     found = {e.signal for p in SEEDS for e in loaded().score(p.read_text("utf-8")).evidence}
-    assert found <= page.ABOUT.keys()
+    assert found <= page.ABOUT.keys(), "tell readers of a new family in page.ABOUT, and give it a line in page.css"
 
 
 def test_bars_add_up_to_the_score() -> None:
@@ -273,12 +273,13 @@ class Traced(Verdict):
             "similarity": 0.71,
             "relation": "near_verbatim",
         }
+        matches = [match] * (page.MAX_MATCHES + 7)
         source = {"id": "wire/<1>.txt", "share": 0.42, "relation": "near_verbatim", "same_article": False}
         return super().to_dict(contributions, sentences) | {
             "style_label": None,
             "derivation": "derived_from_one",
             "derivation_abstained_because": None,
-            "sources": [{**source, "matches": [match]}],
+            "sources": [{**source, "matches": matches}] * (page.MAX_SOURCES + 3),
         }
 
 
@@ -300,9 +301,17 @@ def test_sources_stand_side_by_side() -> None:
         "near verbatim",
     ):
         assert part in said
-    assert [t for t in tree.texts["match"] if t.strip() == "12"] == ["12", "12"]
+    assert [t for t in tree.texts["match"] if t.strip() == "12"] == ["12"] * 2 * page.MAX_MATCHES * page.MAX_SOURCES
+    assert "and 7 more sentences" in said
+    assert "and 3 more sources" in said
     assert "12 <b>lorries" in said
     assert "<i>12 trucks" in said
+
+
+def test_what_sources_decide_is_told_apart_from_style() -> None:
+    sink = io.BytesIO()
+    page.write([traced((SEEDS[0].parent / "bridge-hearing.txt").read_text("utf-8"))], sink)
+    assert "The sources below decide that. By style alone: no label." in Tree(sink.getvalue().decode()).text("says")
 
 
 def test_without_sources_nothing_is_said_of_them() -> None:
