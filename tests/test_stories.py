@@ -52,7 +52,7 @@ def test_parts_of_one_size() -> None:
 
 
 def test_layout_comes_round() -> None:
-    entry = "Ferry berth approved\n\nThe harbour board has voted for a second berth on the north quay.\n\nSource: Courier\n\n"
+    entry = "Ferry berth approved\n\nThe harbour board voted for a second berth this week.\n\nSource: Courier\n\n"
     mixed = "A heading\n\n" + ONE + "Two words\n\n" + "Is this the end of it, or is there more to come?\n\n" + "17\n"
     assert values(entry * 5)["layout_period_share"] > 0.4
     assert values(mixed)["layout_period_share"] < 0.3
