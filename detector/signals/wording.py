@@ -22,6 +22,8 @@ from detector.article import Article
 BITS = 18  # each block hashes into 2**BITS columns
 BLOCKS = {"words": (1, 2), "style": (1, 2, 3)}  # block -> n of its n-grams
 
+# Much of what is written about language models is written by them, in the corpora; a person's text about them is not.
+_ABOUT_MODELS = frozenset("ai a.i chatgpt gpt llm llms openai chatbot chatbots gemini claude anthropic copilot".split())
 _ENDINGS = frozenset(
     "ing ed ly tion sion s es er or al ity ment ness ive ous able ible ism ist ic ful less ance ence ant ent ate ize "
     "ise ized fy ship hood ward ary ery ory age dom ian an y e".split()
@@ -63,6 +65,8 @@ class Encoder(dict[str, int]):
     def __missing__(self, token: str) -> int:
         if token[0].isdigit():
             word, style = (f"#{min(len(token), 5)}" if token.isdigit() else "#x"), "#"
+        elif token in _ABOUT_MODELS:
+            word = style = "~1"
         elif token[0].isalpha() or len(token) > 1:
             word = token
             style = token if token in self.vocabulary else style_class(token)
