@@ -1,9 +1,10 @@
 """Adapt: a model for somebody's own labelled texts, alone or added to a model that there is.
 
 Both are a logistic regression on the columns of the base model (its knots, n-grams and common words). Added to a base,
-the base's own sums are one more, almost unpenalised column, so what is learnt is a correction that is pulled towards
-nothing: with few texts the base's answer stands, with many theirs does (Chelba and Acero 2004, "Adaptation of maximum
-entropy capitalizer: little data can help a lot"). A sum of linear parts is linear: the result is a model as any.
+the base's own sums, which are large, are further columns that the penalty hardly touches, so what is learnt is a
+correction that is pulled towards nothing: with few texts the base's answer stands, with many theirs does (Chelba and
+Acero 2004, "Adaptation of maximum entropy capitalizer: little data can help a lot"). A sum of linear parts is linear,
+so the result is a model like any other.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ N_FOLDS = 5
 FEWEST = 40  # texts of a class
 ENOUGH_HUMANS = 300  # originals that a bar of under 1% can be set on without the base's
 STRENGTHS = (0.01, 0.1, 1.0)  # inverse penalties, chosen by held-out loss
-_LOUD = 20.0  # the base's sums are so large a column that their penalty does not count
+LANDMARKS = 2500  # texts that span the fit; up to that many it is exact
 CLASSES: dict[str, tuple[str, ...]] = {"origin": LABELS, "ai": ("not ai", "ai")}
 PLACES = {"origin": [0, 1, 2], "ai": [3]}  # a head's columns in HEADS
 
@@ -85,13 +86,14 @@ def train(
     design = Design.of(table, wholly)
     added = base is not None
     strengths: dict[str, float] = {}
+    reduced = {head: design.reduce(head) for head in heads}
     for head in heads:
-        strengths[head] = choose_strength(design, head, table_fold, added)
+        strengths[head] = choose_strength(design, reduced[head], table_fold, added)
         say(f"{head}: inverse penalty {strengths[head]:g} by held-out loss")
     sums, base_sums = np.zeros((len(fold), 4)), wholly.score(test)
     for k in range(N_FOLDS):
         own = fold == k
-        fitted = design.fit(table_fold != k, strengths, added)
+        fitted = design.fit(table_fold != k, strengths, reduced, added)
         sums[own] = fitted.score(select(test, np.flatnonzero(own)))
     origin, ai = np.zeros((len(fold), 3)), np.zeros(len(fold))
     carries = find_carriers(test)
@@ -127,7 +129,7 @@ def train(
         else decide_all(origin, bars),
     )
     say("fitting on all of them")
-    final = design.fit(np.ones(len(table_fold), dtype=bool), strengths, added)
+    final = design.fit(np.ones(len(table_fold), dtype=bool), strengths, reduced, added)
     calibration = calibrate(sums, test, np.ones(len(fold), dtype=bool), frame, heads)
     carriers = dict(frame.manifest["carriers"])
     publish.write(output, final, calibration, scores, frame.vocabulary, rows, {}, carriers)
@@ -261,30 +263,39 @@ class Design:
         x = sp.hstack(parts, format="csr", dtype=np.float64)
         return cls(table, base, x, usual, occurring, base.score(table))
 
-    def columns(self, head: str, added: bool) -> sp.csr_matrix:
-        """What a head is fitted on: what it may not see is zero, and the base's sums come first if it is added to."""
+    def reduce(self, head: str) -> Reduced:
+        """What a head may see, in as many directions as there are texts: a fit with a quadratic penalty needs no more.
+
+        Source: the representer theorem (Kimeldorf and Wahba 1971); over LANDMARKS texts, Williams and Seeger 2001,
+        "Using the Nystroem method to speed up kernel machines".
+        """
         barred = publish.EXCLUDED.get(head, ())
         hidden = [f in barred or f.partition(".")[0] in barred for f in self.base.features]
         seen = np.ones(self.x.shape[1])
         seen[: len(self.usual)] = ~np.repeat(np.array(hidden, dtype=bool), self.base.knots.shape[1])
-        x = self.x @ sp.diags(seen)
-        if added:
-            x = sp.hstack([sp.csr_matrix(self.sums[:, PLACES[head]] * _LOUD), x])
-        return x.tocsr()
+        n, n_curves = self.x.shape[0], len(self.usual)
+        marks = np.sort(np.random.default_rng(publish.SEED).permutation(n)[:LANDMARKS])
+        curves = self.x[:, :n_curves].toarray() * seen[:n_curves]
+        grams = self.x[:, n_curves:].tocsr()
+        kernel = curves @ curves[marks].T + (grams @ grams[marks].T).toarray()
+        values, vectors = np.linalg.eigh(kernel[marks])
+        kept = values > 1e-9 * values.max()
+        turn = vectors[:, kept] / np.sqrt(values[kept])
+        return Reduced(head, kernel @ turn, sp.hstack([sp.csr_matrix(curves[marks]), grams[marks]]).T.tocsr(), turn)
 
-    def fit(self, chosen: Mask, strengths: Mapping[str, float], added: bool) -> Weights:
+    def fit(self, chosen: Mask, strengths: Mapping[str, float], reduced: Mapping[str, Reduced], added: bool) -> Weights:
         """A model of the chosen rows; a head that has no strength keeps the base's weights."""
         base, n_curves = self.base, len(self.usual)
         curves, intercept = base.curves.copy(), base.intercept.copy()
         grams = {block: np.array(w, dtype=np.float64) for block, w in base.grams.items()}
         for head, strength in strengths.items():
             places = PLACES[head]
-            x = self.columns(head, added)
-            coefficients, offset = _regress(x, self, head, chosen, strength)
+            own_columns = reduced[head].columns(self, added)
+            coefficients, offset = _regress(own_columns, self, head, chosen, strength)
             n_base = len(places) if added else 0
-            mix, delta = coefficients[:n_base] * _LOUD, coefficients[n_base:]
+            mix, delta = coefficients[:n_base], reduced[head].expand(coefficients[n_base:])
             # on the scale of the base's sums, which a kept origin calibration reads too
-            total = x[np.flatnonzero(chosen)] @ coefficients
+            total = own_columns[chosen] @ coefficients
             scale = max(float(self.sums[chosen][:, places].std()), 1e-6) / max(float(total.std()), 1e-6)
             old = {
                 "curves": base.curves[:, :, places],
@@ -307,28 +318,46 @@ class Design:
         )
 
 
+@dataclass(frozen=True)
+class Reduced:
+    """A design's columns turned into few directions, and the way back."""
+
+    head: str
+    z: Array  # (n, directions)
+    landmarks: sp.csr_matrix  # (columns, landmarks)
+    turn: Array  # (landmarks, directions)
+
+    def columns(self, design: Design, added: bool) -> Array:
+        """What is fitted on: the directions, behind the base's sums if it is added to."""
+        return np.hstack([design.sums[:, PLACES[self.head]], self.z]) if added else self.z
+
+    def expand(self, coefficients: Array) -> Array:
+        """Coefficients of the design's columns from those of the directions, (columns, classes or 1)."""
+        return np.asarray(self.landmarks @ (self.turn @ coefficients))
+
+
 def _regress(
-    x: sp.csr_matrix, design: Design, head: str, chosen: Mask, strength: float
+    x: Array, design: Design, head: str, chosen: Mask, strength: float
 ) -> tuple[npt.NDArray[np.float64], Array]:
     """Coefficients (columns, classes or 1) and intercepts."""
     labels = design.table.origin if head == "origin" else design.table.ai
     rows = np.flatnonzero(chosen & (labels != UNKNOWN))
-    fitted = LogisticRegression(C=strength, max_iter=300, tol=1e-3)
+    fitted = LogisticRegression(C=strength, max_iter=2000, tol=1e-3)
     fitted.fit(x[rows], labels[rows], sample_weight=weigh(design.table.units[rows], labels[rows]))
     return fitted.coef_.T, fitted.intercept_
 
 
-def choose_strength(design: Design, head: str, folds: Integers, added: bool) -> float:
+def choose_strength(design: Design, reduced: Reduced, folds: Integers, added: bool) -> float:
     """The inverse penalty with the lowest held-out log loss, classes and datasets weighted as in fitting."""
-    labels = design.table.origin if head == "origin" else design.table.ai
-    x = design.columns(head, added)
+    labels = design.table.origin if reduced.head == "origin" else design.table.ai
+    x = reduced.columns(design, added)
     losses: dict[float, float] = defaultdict(float)
     for strength in STRENGTHS:
         for k in range(N_FOLDS):
             own = np.flatnonzero((folds == k) & (labels != UNKNOWN))
             if not len(own):
                 continue
-            coefficients, offset = _regress(x, design, head, folds != k, strength)
+            coefficients, offset = _regress(x, design, reduced.head, folds != k, strength)
             z = x[own] @ coefficients + offset
             z = np.hstack([np.zeros_like(z), z]) if z.shape[1] == 1 else z
             log_p = z - np.logaddexp.reduce(z, axis=1, keepdims=True)
