@@ -4,6 +4,7 @@ in seconds from one small file of plain arrays."""
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,7 +99,7 @@ class Scores:
                 groups[what][name] = values.astype(np.float64) if values.dtype == np.float32 else values
             fields: dict[str, Any] = {"about": about, **arrays, **groups}
             return cls(**fields)
-        except (ValueError, KeyError, TypeError, OSError, EOFError):
+        except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile):
             raise CorpusError(f"{path} does not hold stored scores: delete it, and they are made again") from None
 
 
