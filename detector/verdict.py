@@ -12,6 +12,10 @@ Label = Literal["original", "rewritten", "aggregated"]
 Status = Literal["ok", "abstained"]
 Reason = Literal["too_short", "unsupported_language", "low_confidence"]
 
+Relation = Literal["verbatim", "near_verbatim", "rephrased"]
+Derivation = Literal["derived_from_one", "derived_from_several", "independent"]
+Untraced = Literal["too_short", "other_language", "low_confidence"]
+
 LABELS: tuple[Label, ...] = ("original", "rewritten", "aggregated")
 
 
@@ -82,13 +86,82 @@ class Wording(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """A sentence of the article, article[start:end], and the passage of a source that it was found in.
+
+    `text` and `source_text` are those spans, `similarity` is 0..1, `shared` holds the names, numbers and quotations
+    that both have.
+    """
+
+    start: int
+    end: int
+    source_start: int
+    source_end: int
+    text: str
+    source_text: str
+    similarity: float
+    relation: Relation
+    shared: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__} | {"shared": list(self.shared)}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source that the article shares sentences with.
+
+    `share` is the part of the article's words in sentences that this source accounts for better than the others do;
+    `relation` is that of most of them. `same_article` says that the source is the article itself, or a copy of it:
+    that says nothing of how the article was made.
+    """
+
+    id: str
+    share: float
+    relation: Relation
+    same_article: bool
+    matches: tuple[Match, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "share": self.share,
+            "relation": self.relation,
+            "same_article": self.same_article,
+            "matches": [m.to_dict() for m in self.matches],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Which of the candidate sources an article was made from: sources by share, and what they say together.
+
+    `derivation` is None where it cannot be told; `abstained_because` then says why.
+    """
+
+    sources: tuple[Source, ...]
+    derivation: Derivation | None
+    abstained_because: Untraced | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The wire format's fields on sources (docs/wire-schema.md)."""
+        return {
+            "derivation": self.derivation,
+            "derivation_abstained_because": self.abstained_because,
+            "sources": [s.to_dict() for s in self.sources],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One article's scores, label or abstention, and what they rest on. Immutable.
 
     `probabilities` sum to 1 over LABELS; they and `ai_probability` are None where nothing could be computed (an
     abstention for `too_short` or `unsupported_language` may still carry them, as a number without a promise).
     `contributions` holds every feature, strongest first; with `intercept` they add up to `score`, from which the
-    probabilities are calibrated. Both are None where nothing could be computed.
+    probabilities are calibrated. Both are None where nothing could be computed. Where sources were given, `trace` says
+    what was found in them, `label` merges that with the style, and `style_label` is what the style alone says (None: it
+    abstains); probabilities are always the style's.
     """
 
     status: Status
@@ -105,6 +178,8 @@ class Verdict:
     intercept: Score | None = None
     score: Score | None = None
     wording: Wording | None = field(default=None, compare=False, repr=False)
+    trace: Trace | None = None
+    style_label: Label | None = None
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:
@@ -115,6 +190,16 @@ class Verdict:
     def words(self) -> tuple[Word, ...]:
         """What each word added, strongest first: the sentences' parts by another way, but for rounding."""
         return self.wording.words if self.wording else ()
+
+    @property
+    def sources(self) -> tuple[Source, ...] | None:
+        """The sources found, by share; None where none were given."""
+        return None if self.trace is None else self.trace.sources
+
+    @property
+    def derivation(self) -> Derivation | None:
+        """What the sources found say together; None where none were given, or it cannot be told."""
+        return None if self.trace is None else self.trace.derivation
 
     def to_dict(self, contributions: int | None = 8, sentences: bool = False) -> dict[str, Any]:
         """The wire format (docs/wire-schema.md).
@@ -147,7 +232,7 @@ class Verdict:
             row["sentences"] = [
                 {"start": s.start, "end": s.end, "origin": dict(s.origin), "ai": s.ai} for s in self.sentences
             ]
-        return row
+        return row if self.trace is None else row | {"style_label": self.style_label} | self.trace.to_dict()
 
 
 def _score_to_dict(score: Score | None) -> dict[str, Any] | None:
