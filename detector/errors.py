@@ -34,3 +34,9 @@ class CorpusError(DetectorError):
     """Training or evaluation data that cannot work: missing, one class only, leaking groups."""
 
     code = "corpus"
+
+
+class SourceIndexError(DetectorError):
+    """No usable index of sources: missing, damaged, of another format, or in the way of a new one."""
+
+    code = "index"
