@@ -113,19 +113,6 @@ class Index:
             first += int(entry["size"])
         return cls(folder, manifest, segments)
 
-    def document_frequencies(self, terms: Codes) -> npt.NDArray[np.int64]:
-        """In how many sources each term stands."""
-        total = np.zeros(len(terms), dtype=np.int64)
-        for segment in self._segments:
-            starts, ends = segment.places(terms)
-            total += ends - starts
-        return total
-
-    def rarity(self, terms: Codes) -> Floats:
-        """How much each term says (inverse document frequency, in nats); never 0."""
-        n, df = len(self), self.document_frequencies(terms)
-        return np.asarray(np.log(1 + (n - df + 0.5) / (df + 0.5)))
-
     def search(self, queries: Sequence[Reading], wanted: int) -> list[list[Candidate]]:
         """For each query the `wanted` best sources, best first; equal scores in the order of the index."""
         vocabulary = np.unique(np.concatenate([q.vocabulary for q in queries])) if queries else np.zeros(0, np.uint32)

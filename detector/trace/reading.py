@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,13 @@ class Reading:
         """The distinct `terms`, rising."""
         return np.unique(self.terms)
 
+    @cached_property
+    def rarity(self) -> Floats:
+        """How much each of `vocabulary` says: its inverse document frequency in ordinary articles, in nats."""
+        known, rarity, rarest = _background()
+        at = np.minimum(np.searchsorted(known, self.vocabulary), len(known) - 1)
+        return np.where(known[at] == self.vocabulary, rarity[at], rarest)
+
     def only(self, sentences: npt.NDArray[np.int64]) -> Reading:
         """These sentences alone."""
         kept = np.isin(self.sentences, sentences)
@@ -87,3 +95,17 @@ def read(article: Article) -> Reading:
         (words & 1).astype(bool),
         (words & 2).astype(bool),
     )
+
+
+@lru_cache(maxsize=1)
+def _background() -> tuple[Codes, Floats, float]:
+    """Stems, rising, and their rarity; and that of all others.
+
+    Counted once in the training corpora (detector/training/tracing.py), not in the sources at hand: so a pair of texts
+    is as alike in a folder of two as in an index of a million, and thresholds hold in both.
+    """
+    with (resources.files("detector.trace") / "rarity.npz").open("rb") as f, np.load(f, allow_pickle=False) as arrays:
+        return arrays["stems"], arrays["rarity"].astype(np.float64) / RARITY_SCALE, float(arrays["rarest"])
+
+
+RARITY_SCALE = 25.0  # a stored step is a 25th of a nat

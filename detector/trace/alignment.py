@@ -1,0 +1,153 @@
+"""Alignment: for each sentence of an article the passage of a source that says the same, and how like the pair is.
+
+A passage is a sentence of the source, or two that follow each other (rewriting merges). Words count by their rarity
+in ordinary articles, so shared names, figures and terms weigh more than shared function words, and order counts only as
+one feature of the pair: rewriting reorders, but two reporters hardly ever tell in one order.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.trace.reading import Codes, Floats, Reading
+
+# What is measured of a pair, 0 to 1 but for chance and `order`; case plays no part in any.
+FEATURES = (
+    "coverage",  # of the article's words, by rarity
+    "plain_coverage",  # of its commoner words, which an event does not dictate, beyond what two texts share by chance
+    "figure_coverage",  # of its figures
+    "overlap",  # of the words of the shorter of the two, by rarity
+    "sentence_similarity",  # mean of its sentences' best, by their weight
+    "best_sentences",  # mean of the best third
+    "pair_overlap",  # of the shorter one's pairs of words that stand close together
+    "run_overlap",  # of the shorter one's runs of three words, function words and all
+    "order",  # how far the passages stand in the sentences' order, -1 to 1
+    "spread",  # how many different passages the sentences found
+)
+_PLAIN = 3.5  # nats of rarity: words that 3% of the sources have
+_ORDERED = 0.15  # similarity from which on a sentence's place says something
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Of one article and one source: by sentence of the article (those without a word have 0), and as a pair.
+
+    `first` and `last` are the source's sentences that make the passage; `verbatim` is the share of the sentence's runs
+    of three words (of its words, if it has fewer) that the passage has.
+    """
+
+    similarity: Floats
+    first: npt.NDArray[np.int64]
+    last: npt.NDArray[np.int64]
+    verbatim: Floats
+    features: Floats
+
+
+def align(a: Reading, s: Reading) -> Alignment:
+    """The alignment of an article with a source."""
+    rows_a, mine = np.unique(a.term_sentences, return_inverse=True)
+    rows_s, theirs = np.unique(s.term_sentences, return_inverse=True)
+    n = len(a.article.sentences)
+    similarity, first, last, verbatim = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
+    if not len(rows_a) or not len(rows_s):
+        return Alignment(similarity, first, last, verbatim, np.zeros(len(FEATURES)))
+    columns = np.searchsorted(a.vocabulary, s.terms)
+    columns[columns == len(a.vocabulary)] = 0
+    shared = a.vocabulary[columns] == s.terms
+    in_a = np.zeros((len(rows_a), len(a.vocabulary)))
+    in_a[mine, np.searchsorted(a.vocabulary, a.terms)] = 1
+    in_s = np.zeros((len(rows_s), len(a.vocabulary)))
+    in_s[theirs[shared], columns[shared]] = 1
+    # passages: each sentence, then each with its successor
+    passages = np.vstack((in_s, np.maximum(in_s[:-1], in_s[1:])))
+    mass = np.bincount(theirs, s.rarity[np.searchsorted(s.vocabulary, s.terms)], len(rows_s))
+    masses = np.concatenate((mass, mass[:-1] + mass[1:]))
+    common = (in_a * a.rarity) @ passages.T
+    own = in_a @ a.rarity
+    # the share of the sentence that the passage has, and the overlap of both, which prefers the tighter passage
+    like = 0.5 * common / own[:, None] + common / (own[:, None] + np.maximum(masses, common))
+    best = like.argmax(axis=1)
+    found = like[np.arange(len(rows_a)), best]
+    similarity[rows_a] = found
+    first[rows_a] = rows_s[best % len(rows_s)]
+    last[rows_a] = rows_s[best % len(rows_s) + best // len(rows_s)]
+    verbatim[:] = _runs_found(a, s, n)
+    present = in_s.any(axis=0)
+    return Alignment(
+        similarity, first, last, verbatim, _measure(a, s, present, found, own, best % len(rows_s), verbatim)
+    )
+
+
+def _measure(
+    a: Reading,
+    s: Reading,
+    present: npt.NDArray[np.bool_],
+    found: Floats,
+    own: Floats,
+    place: npt.NDArray[np.int64],
+    verbatim: Floats,
+) -> Floats:
+    w = a.rarity
+    back = np.isin(s.vocabulary, a.vocabulary, assume_unique=True)
+    figures = np.isin(a.vocabulary, a.stems[a.figures])
+    plain = (w < _PLAIN) & ~figures
+    # what a source of this length would have of a word by chance
+    chance = 1 - np.exp(-np.exp(-w) * len(s.terms) / 120)
+    expected = chance[plain].sum()
+    pairs_a, pairs_s = _pairs(a.terms), _pairs(s.terms)
+    counted = found > _ORDERED
+    lengths = np.bincount(a.sentences, minlength=len(verbatim))
+    third = max(1, math.ceil(len(found) / 3))
+    return np.array(
+        [
+            w[present].sum() / w.sum(),
+            (present[plain].sum() - expected) / max(plain.sum() - expected, 3.0),
+            present[figures].sum() / max(figures.sum(), 2),
+            s.rarity[back].sum() / min(s.rarity.sum(), w.sum()),
+            (found * own).sum() / own.sum(),
+            np.sort(found)[-third:].mean(),
+            np.isin(pairs_a, pairs_s, assume_unique=True).sum() / max(min(len(pairs_a), len(pairs_s)), 1),
+            (verbatim * lengths).sum() / max(min(len(a.stems), len(s.stems)), 1),
+            _order(place[counted], found[counted]),
+            len(np.unique(place[counted])) / max(counted.sum(), 3),
+        ]
+    )
+
+
+def _pairs(terms: Codes) -> npt.NDArray[np.uint64]:
+    """The distinct unordered pairs of terms at most three words apart."""
+    made = []
+    for distance in (1, 2, 3):
+        x, y = terms[:-distance].astype(np.uint64), terms[distance:].astype(np.uint64)
+        made.append(np.minimum(x, y) << np.uint64(32) | np.maximum(x, y))
+    return np.unique(np.concatenate(made))
+
+
+def _runs(r: Reading) -> npt.NDArray[np.uint64]:
+    """A hash of each word and its two successors."""
+    stems = r.stems.astype(np.uint64)
+    return (stems[:-2] * np.uint64(0x9E3779B97F4A7C15) + stems[1:-1]) * np.uint64(0xC2B2AE3D27D4EB4F) + stems[2:]
+
+
+def _runs_found(a: Reading, s: Reading, n: int) -> Floats:
+    """For each sentence the share of its runs of three words that the source has anywhere; 0 if it is shorter."""
+    if len(a.stems) < 3 or len(s.stems) < 3:
+        return np.zeros(n)
+    inside = a.sentences[:-2] == a.sentences[2:]
+    found = np.isin(_runs(a)[inside], _runs(s))
+    at = a.sentences[:-2][inside]
+    total = np.bincount(at, minlength=n)
+    return np.bincount(at, found, n) / np.maximum(total, 1)
+
+
+def _order(place: npt.NDArray[np.int64], weight: Floats) -> float:
+    """Kendall's tau-a of the passages' places, pairs weighted by similarity; 0 for fewer than three."""
+    if len(place) < 3:
+        return 0.0
+    rising = np.sign(place[None, :] - place[:, None])
+    weights = np.triu(np.sqrt(np.outer(weight, weight)), 1)
+    return float((rising * weights).sum() / weights.sum())
