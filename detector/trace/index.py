@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from detector import language
 from detector.article import Article
-from detector.errors import SourceIndexError, InputError
+from detector.errors import InputError, SourceIndexError
 from detector.trace.reading import Codes, Floats, Reading, read
 
 FORMAT = 1
@@ -188,7 +188,9 @@ def build(sources: Iterable[Document], folder: str | os.PathLike[str]) -> Iterat
     """
     path = Path(folder)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise SourceIndexError(f"{path} exists and is not an empty folder: name a new one, or append to the index in it")
+        raise SourceIndexError(
+            f"{path} exists and is not an empty folder: name a new one, or append to the index in it"
+        )
     yield from _write(sources, path, [])
 
 
@@ -310,7 +312,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(raw)
         stated, format = manifest["digest"], manifest["format"]
     except (ValueError, KeyError, TypeError):
-        raise SourceIndexError(f"{folder / 'manifest.json'} is not an index's manifest: build the index again") from None
+        raise SourceIndexError(
+            f"{folder / 'manifest.json'} is not an index's manifest: build the index again"
+        ) from None
     if format != FORMAT:
         raise SourceIndexError(
             f"the index in {folder} has format {format!r}, this detector reads format {FORMAT}: build the index again"
