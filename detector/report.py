@@ -12,7 +12,7 @@ from detector.features import MENTION
 from detector.signals import SIGNALS
 from detector.signals import family as family_of
 from detector.sources import Failure
-from detector.verdict import LABELS, Contribution, Evidence, Score, Verdict, Word
+from detector.verdict import LABELS, SCHEMA, Contribution, Evidence, Score, Trace, Verdict, Word
 
 if TYPE_CHECKING:
     from detector.batch import Tally
@@ -161,6 +161,10 @@ def explain(article: Article, verdict: Verdict, contributions: int | None, ink: 
         yield "origin: " + ", ".join(f"{label} {percent(p[label])}" for label in LABELS)
         yield f"written or rewritten by a language model: {percent(verdict.ai_probability)}"
     yield f"{verdict.n_words:,} words, language {verdict.language or 'unknown'}, model {verdict.model}"
+    if verdict.trace is not None:
+        yield f"by style alone: {verdict.style_label or 'abstained'}"
+        yield ""
+        yield from trace_lines(verdict.trace)
     yield from _contribution_lines(verdict, contributions)
     counted = [e for e in verdict.evidence if e.signal != MENTION]
     mentioned = [e for e in verdict.evidence if e.signal == MENTION]
@@ -244,6 +248,82 @@ def _in_context(text: str, e: Evidence, ink: Ink) -> str:
     left = "…" if e.start > _CONTEXT else ""
     right = "…" if e.end + _CONTEXT < len(text) else ""
     return f"{left}{before}{ink.mark(shorten(e.text, 240), e.signal)}{after}{right}"
+
+
+UNTRACED = {
+    "too_short": "too few words to trace",
+    "other_language": "the sources are in other languages, and words are what is compared",
+    "low_confidence": "they may as well be independent reports of one event",
+}
+
+
+def trace_lines(trace: Trace) -> Iterator[str]:
+    """Sources and their matching sentences, line by line."""
+    if trace.derivation is None:
+        because = trace.abstained_because or ""
+        yield f"sources: cannot be told ({because}: {UNTRACED.get(because, '')})"
+    else:
+        yield f"sources: {trace.derivation}"
+    for s in trace.sources:
+        same = ", the article itself or a copy of it" if s.same_article else ""
+        yield f"  {percent(s.share):>4}  {s.relation:<13}  {printable(s.id)}{same}"
+    for s in trace.sources:
+        yield ""
+        yield f"  {printable(s.id)}"
+        for m in s.matches:
+            yield f"    {m.relation} {m.similarity:.2f}" + (
+                "  both have: " + ", ".join(shorten(fact, 60) for fact in m.shared) if m.shared else ""
+            )
+            yield f"      article  “{shorten(m.text, 200)}”"
+            yield f"      source   “{shorten(m.source_text, 200)}”"
+
+
+def render_traces(outcomes: Iterable[tuple[Article | Failure, Trace | None]], form: str) -> Iterator[str]:
+    """The lines that show many traces, as they come: for a reader (`text`), a JSON list (`json`), or `jsonl`."""
+    rows = (
+        (given, given.to_dict() if isinstance(given, Failure) else {"schema": SCHEMA, "id": given.id}, trace)
+        for given, trace in outcomes
+    )
+    if form == "text":
+        for i, (given, _, trace) in enumerate(rows):
+            if trace is not None:
+                yield from [""] * (i > 0)
+                yield printable(given.id or "")
+                yield from trace_lines(trace)
+        return
+    yield from _listed((to_json(row | (trace.to_dict() if trace else {})) for _, row, trace in rows), form)
+
+
+def render_clusters(clusters: Sequence[dict[str, Any]], form: str) -> Iterator[str]:
+    """The lines that show clusters: for a reader (`text`), a JSON list (`json`), or `jsonl`."""
+    if form != "text":
+        yield from _listed(map(to_json, clusters), form)
+        return
+    if not clusters:
+        yield "no two articles tell the same story"
+    for i, c in enumerate(clusters):
+        yield from [""] * (i > 0)
+        yield f"story {i + 1}: {len(c['ids'])} articles{', a rewrite farm' if c['farm'] else ''}"
+        yield from (f"  {printable(id)}" for id in c["ids"])
+        for link in c["links"]:
+            looks = "looks derived from" if link["dated"] else "and one looks derived from the other:"
+            article, source = printable(link["article"]), printable(link["source"])
+            yield f"    {percent(link['probability']):>4}  {article} {looks} {source}"
+
+
+def _listed(rows: Iterable[str], form: str) -> Iterator[str]:
+    """Rows of JSON as a list, or one a line."""
+    if form == "jsonl":
+        yield from rows
+        return
+    yield "["
+    last = None
+    for row in rows:
+        if last is not None:
+            yield last + ","
+        last = row
+    yield from [] if last is None else [last]
+    yield "]"
 
 
 def signal_table() -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,15 @@ from detector.errors import InputError, ModelError
 from detector.features import COLUMNS, measure
 from detector.model import HEADS, Array, StoredModel
 from detector.signals.wording import BLOCKS, Encoder, share_among_tokens
-from detector.verdict import LABELS, Contribution, Reason, Score, Sentence, Verdict, Word, decide, freeze
+from detector.verdict import LABELS, Contribution, Label, Reason, Score, Sentence, Verdict, Word, decide, freeze
+
+if TYPE_CHECKING:
+    from detector.trace import Index
 
 _DIGITS = 6  # probabilities and contributions are rounded, so that the last bits of a sum never show
 _UNIT = 10**_DIGITS
 _CANARY_TOLERANCE = 1e-4
+_DERIVED: dict[str, Label] = {"derived_from_one": "rewritten", "derived_from_several": "aggregated"}
 
 
 class Detector:
@@ -31,7 +35,7 @@ class Detector:
     >>> verdict = Detector.load().score(text)  # doctest: +SKIP
     """
 
-    def __init__(self, model: StoredModel) -> None:
+    def __init__(self, model: StoredModel, sources: Index | None = None) -> None:
         unknown = [f for f in model.features if f not in COLUMNS]
         if unknown:
             raise ModelError(
@@ -40,19 +44,22 @@ class Detector:
             )
         if unknown_blocks := set(model.blocks) - set(BLOCKS):
             raise ModelError(f"the model in {model.folder} needs unknown n-gram blocks {sorted(unknown_blocks)}")
-        self.model = model
+        self.model, self.sources = model, sources
         self._encoder = Encoder(model.vocabulary)
         self._columns = np.array([COLUMNS.index(f) for f in model.features], dtype=np.int64)
         self._names = (*model.features, *(f"wording.{b}" for b in model.blocks))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] | None = None) -> Detector:
+    def load(cls, path: str | os.PathLike[str] | None = None, *, sources: Index | None = None) -> Detector:
         """The detector with the model in folder `path`, or the one shipped; its canaries are scored first.
+
+        With `sources` (detector.trace.Index.load) every verdict says which of them the article was made from.
 
         Raises ModelError if the model is missing, damaged, of another format, or does not give what it promises.
         """
         detector = cls(models.load(path))
         detector.check_canaries()
+        detector.sources = sources  # canaries promise what the style alone gives
         return detector
 
     def check_canaries(self) -> int:
@@ -103,6 +110,13 @@ class Detector:
             ai = round(p, _DIGITS)
             contributions = Contributions(self._names, values, sums.parts, self.model.intercept, sums.total)
         label, because = self._decide(probabilities, n_words, spoken)
+        trace, style = None, label
+        if self.sources is not None:
+            from detector.trace import trace as trace_sources  # read only where sources are given
+
+            trace = trace_sources(article, self.sources)
+            if probabilities is not None and trace.derivation in _DERIVED:
+                label, because = _DERIVED[trace.derivation], None
         return Verdict(
             status="abstained" if because else "ok",
             abstained_because=because,
@@ -118,6 +132,8 @@ class Detector:
             intercept=None if contributions is None else _build_score(self.model.intercept),
             score=None if contributions is None else _build_score(contributions.total),
             wording=None if contributions is None else Heat(self.model, self._encoder, article.text, contributions),
+            trace=trace,
+            style_label=style if trace is not None else None,
         )
 
     def _decide(self, probabilities: dict[str, float] | None, n_words: int, spoken: str) -> tuple[Any, Reason | None]:

@@ -23,6 +23,7 @@ BELOW = {
     "model": {"errors", "verdict"},
     "sources": {"errors", "article", "verdict"},
 }
+BELOW["trace"] = {"errors", "lexicon", "article", "language", "verdict", "sources"}
 BELOW["scoring"] = set(BELOW) - {"sources"}
 # batch and report are one layer: report shows a batch's tally, batch writes what report makes of a verdict.
 BELOW["report"] = BELOW["batch"] = set(BELOW) | {"report", "batch"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 
-from detector.cli import batch, model, page, score  # noqa: F401 - each adds its commands to the application
+from detector.cli import batch, model, page, score, trace  # noqa: F401 - each adds its commands to the application
 from detector.cli.app import app
 
 

@@ -7,12 +7,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from enum import IntEnum
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from detector import __version__, report
-from detector.errors import CorpusError, InputError, ModelError, UsageError
+from detector.errors import CorpusError, InputError, ModelError, SourceIndexError, UsageError
+
+if TYPE_CHECKING:
+    from detector.trace import Index
 
 
 class Code(IntEnum):
@@ -34,7 +37,7 @@ Exit codes:
   1  an article has a label that --fail-on names
   2  the command itself makes no sense
   3  some inputs could not be scored; the others were
-  4  no usable model
+  4  no usable model, or no usable index of sources
   70 an error in detector itself   74 reading or writing broke off   130 interrupted
 """
 
@@ -49,9 +52,22 @@ app = typer.Typer(
 )
 
 Model = Annotated[str | None, typer.Option(metavar="FOLDER", help="Use this model instead of the one shipped.")]
+Sources = Annotated[
+    str | None,
+    typer.Option("--sources", metavar="INDEX", help="Trace each article in this index of sources (detector index)."),
+]
 Contributions = Annotated[
     str | None, typer.Option(metavar="N|all", help="How many contributions to give, strongest first.")
 ]
+
+
+def load_sources(folder: str | None) -> Index | None:
+    """The index of sources that an option names."""
+    if folder is None:
+        return None
+    from detector.trace import Index  # read only where sources are given
+
+    return Index.load(folder)
 
 
 def guarded(command: Callable[..., int]) -> Callable[..., None]:
@@ -64,9 +80,9 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
             sys.stdout.flush()
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
-        except (ModelError, UsageError, InputError, CorpusError) as e:
+        except (ModelError, SourceIndexError, UsageError, InputError, CorpusError) as e:
             say(str(e))
-            code = {"model": Code.NO_MODEL, "usage": Code.USAGE}.get(e.code, Code.FAILED)
+            code = {"model": Code.NO_MODEL, "index": Code.NO_MODEL, "usage": Code.USAGE}.get(e.code, Code.FAILED)
         except BrokenPipeError:
             # The reader has seen enough. Nothing more may be written, not even when Python exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,7 +12,21 @@ import typer
 
 from detector import batch, report, sources
 from detector.article import Article
-from detector.cli.app import EXIT_CODES, Code, Contributions, Model, app, colour, count, guarded, note, put, stdin
+from detector.cli.app import (
+    EXIT_CODES,
+    Code,
+    Contributions,
+    Model,
+    Sources,
+    app,
+    colour,
+    count,
+    guarded,
+    load_sources,
+    note,
+    put,
+    stdin,
+)
 from detector.scoring import Detector
 from detector.signals import residue
 from detector.sources import STDIN, Failure
@@ -54,6 +68,7 @@ def score(
         str, typer.Option(metavar="LABEL[,LABEL]", help="End with code 1 if any article has one of these labels.")
     ] = "",
     model: Model = None,
+    source: Sources = None,
 ) -> int:
     """Score articles: label, probabilities, quotations.
 
@@ -78,7 +93,7 @@ def score(
     if paths.count(STDIN) > 1:
         raise typer.BadParameter("- can be read only once: name it once", param_hint="PATH")
     n, unwanted = count(contributions, batch.CONTRIBUTIONS), labels(fail_on)
-    judge, tally = Detector.load(model), batch.Tally()
+    judge, tally = Detector.load(model, sources=load_sources(source)), batch.Tally()
 
     def outcomes() -> Iterator[batch.Outcome]:
         for given in sources.read_all(paths, stdin(), note):
@@ -101,6 +116,7 @@ def explain(
     format: Annotated[ListFormat, typer.Option(help="For a reader, or as JSON.")] = ListFormat.TEXT,
     contributions: Contributions = None,
     model: Model = None,
+    source: Sources = None,
 ) -> int:
     """Explain one article in full.
 
@@ -116,7 +132,7 @@ def explain(
       detector explain - < article.txt | less
     """
     n = count(contributions, 12) if contributions or format is ListFormat.TEXT else None
-    judge = Detector.load(model)
+    judge = Detector.load(model, sources=load_sources(source))
     given = sources.read(path, stdin(), note)
     outcome = batch.score_one(judge, given)
     if isinstance(outcome, Failure):

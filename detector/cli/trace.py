@@ -14,10 +14,11 @@ from detector import report, sources
 from detector.article import Article
 from detector.cli.app import Code, app, guarded, note, put, say, stdin
 from detector.cli.score import Format
-from detector.errors import InputError, UsageError
+from detector.errors import InputError
 from detector.sources import STDIN, Failure
 from detector.trace import Document, Index, append, build, trace
 from detector.trace.documents import Fields, read_documents
+from detector.verdict import Trace
 
 TextField = Annotated[str, typer.Option(metavar="FIELD", help="The field of a record that holds the text.")]
 IdField = Annotated[str, typer.Option(metavar="FIELD", help="The field that holds the id.")]
@@ -77,27 +78,16 @@ def run_trace(
         raise typer.BadParameter("- can be read only once: name it once", param_hint="ARTICLE")
     failed = False
 
-    def lines() -> Iterator[str]:
+    def outcomes(index: Index) -> Iterator[tuple[Article | Failure, Trace | None]]:
         nonlocal failed
-        first = True
-        if format is Format.JSON:
-            yield "["
         for given in sources.read_all(paths, stdin(), note):
-            failed |= isinstance(given, Failure)
             if isinstance(given, Failure):
+                failed = True
                 note(given.id, given.message)
-            row = report.trace_row(given, trace(given, index) if isinstance(given, Article) else None)
-            if format is Format.TEXT:
-                if isinstance(given, Article):
-                    yield from report.trace_lines(given, trace(given, index))
-            else:
-                yield ("" if first or format is Format.JSONL else ",") + row
-            first = False
-        if format is Format.JSON:
-            yield "]"
+            yield given, trace(given, index) if isinstance(given, Article) else None
 
     with opened(source, Fields(text_field, id_field, date_field)) as index:
-        put(lines())
+        put(report.render_traces(outcomes(index), format))
     return Code.FAILED if failed else Code.SCORED
 
 
@@ -146,8 +136,5 @@ def run_cluster(
     from detector.trace.cluster import cluster  # scipy, which the other commands do without
 
     found = cluster(documents(source, Fields(text_field, id_field, date_field)))
-    put(report.cluster_lines([c.to_dict() for c in found], format))
+    put(report.render_clusters([c.to_dict() for c in found], format))
     return Code.SCORED
-
-
-__all__ = ["UsageError", "run_cluster", "run_index", "run_trace"]

@@ -7,7 +7,6 @@ one feature of the pair: rewriting reorders, but two reporters hardly ever tell 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,20 +14,15 @@ import numpy.typing as npt
 
 from detector.trace.reading import Codes, Floats, Reading
 
-# What is measured of a pair, 0 to 1 but for chance and `order`; case plays no part in any.
+# What is measured of a pair, 0 to 1 but for `order`; case plays no part in any, and none grows with a text's length.
+# The coverage of the article, of its figures and of its commoner words told nothing beside these.
 FEATURES = (
-    "coverage",  # of the article's words, by rarity
-    "plain_coverage",  # of its commoner words, which an event does not dictate, beyond what two texts share by chance
-    "figure_coverage",  # of its figures
     "overlap",  # of the words of the shorter of the two, by rarity
-    "sentence_similarity",  # mean of its sentences' best, by their weight
-    "best_sentences",  # mean of the best third
     "pair_overlap",  # of the shorter one's pairs of words that stand close together
     "run_overlap",  # of the shorter one's runs of three words, function words and all
     "order",  # how far the passages stand in the sentences' order, -1 to 1
     "spread",  # how many different passages the sentences found
 )
-_PLAIN = 3.5  # nats of rarity: words that 3% of the sources have
 _ORDERED = 0.15  # similarity from which on a sentence's place says something
 
 
@@ -37,13 +31,14 @@ class Alignment:
     """Of one article and one source: by sentence of the article (those without a word have 0), and as a pair.
 
     `first` and `last` are the source's sentences that make the passage; `verbatim` is the share of the sentence's runs
-    of three words (of its words, if it has fewer) that the passage has.
+    of three words that the source has. `mean_similarity` is over the sentences, by the weight of their words.
     """
 
     similarity: Floats
     first: npt.NDArray[np.int64]
     last: npt.NDArray[np.int64]
     verbatim: Floats
+    mean_similarity: float
     features: Floats
 
 
@@ -54,7 +49,7 @@ def align(a: Reading, s: Reading) -> Alignment:
     n = len(a.article.sentences)
     similarity, first, last, verbatim = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
     if not len(rows_a) or not len(rows_s):
-        return Alignment(similarity, first, last, verbatim, np.zeros(len(FEATURES)))
+        return Alignment(similarity, first, last, verbatim, 0.0, np.zeros(len(FEATURES)))
     columns = np.searchsorted(a.vocabulary, s.terms)
     columns[columns == len(a.vocabulary)] = 0
     shared = a.vocabulary[columns] == s.terms
@@ -76,42 +71,21 @@ def align(a: Reading, s: Reading) -> Alignment:
     first[rows_a] = rows_s[best % len(rows_s)]
     last[rows_a] = rows_s[best % len(rows_s) + best // len(rows_s)]
     verbatim[:] = _runs_found(a, s, n)
-    present = in_s.any(axis=0)
-    return Alignment(
-        similarity, first, last, verbatim, _measure(a, s, present, found, own, best % len(rows_s), verbatim)
-    )
+    mean = float((found * own).sum() / own.sum())
+    features = _measure(a, s, found, best % len(rows_s), verbatim)
+    return Alignment(similarity, first, last, verbatim, mean, features)
 
 
-def _measure(
-    a: Reading,
-    s: Reading,
-    present: npt.NDArray[np.bool_],
-    found: Floats,
-    own: Floats,
-    place: npt.NDArray[np.int64],
-    verbatim: Floats,
-) -> Floats:
-    w = a.rarity
+def _measure(a: Reading, s: Reading, found: Floats, place: npt.NDArray[np.int64], verbatim: Floats) -> Floats:
     back = np.isin(s.vocabulary, a.vocabulary, assume_unique=True)
-    figures = np.isin(a.vocabulary, a.stems[a.figures])
-    plain = (w < _PLAIN) & ~figures
-    # what a source of this length would have of a word by chance
-    chance = 1 - np.exp(-np.exp(-w) * len(s.terms) / 120)
-    expected = chance[plain].sum()
     pairs_a, pairs_s = _pairs(a.terms), _pairs(s.terms)
-    counted = found > _ORDERED
     lengths = np.bincount(a.sentences, minlength=len(verbatim))
-    third = max(1, math.ceil(len(found) / 3))
+    counted = found > _ORDERED
     return np.array(
         [
-            w[present].sum() / w.sum(),
-            (present[plain].sum() - expected) / max(plain.sum() - expected, 3.0),
-            present[figures].sum() / max(figures.sum(), 2),
-            s.rarity[back].sum() / min(s.rarity.sum(), w.sum()),
-            (found * own).sum() / own.sum(),
-            np.sort(found)[-third:].mean(),
+            s.rarity[back].sum() / min(a.rarity.sum(), s.rarity.sum()),
             np.isin(pairs_a, pairs_s, assume_unique=True).sum() / max(min(len(pairs_a), len(pairs_s)), 1),
-            (verbatim * lengths).sum() / max(min(len(a.stems), len(s.stems)), 1),
+            min(1.0, (verbatim * lengths).sum() / max(min(len(a.stems), len(s.stems)), 1)),
             _order(place[counted], found[counted]),
             len(np.unique(place[counted])) / max(counted.sum(), 3),
         ]

@@ -14,16 +14,15 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from detector.article import Article
-from detector.trace.alignment import FEATURES, Alignment, align
+from detector.trace.alignment import Alignment, align
 from detector.trace.derivation import MIN_TERMS, shipped
 from detector.trace.index import Document, Index, build
 from detector.trace.reading import Reading, read
 
-SAME_STORY = 0.25  # `overlap` and `best_sentences` together; see docs/tracing.md for how it was set
+SAME_STORY = 0.31  # mean similarity of their sentences, both ways; docs/tracing.md says how it was set
 FARM = 3  # articles that all look derived from another of their cluster
 
 _NEIGHBOURS = 12
-_OVERLAP, _BEST = FEATURES.index("overlap"), FEATURES.index("best_sentences")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +106,7 @@ def _group(index: Index) -> list[Cluster]:
 
 def tells_same_story(there: Alignment, back: Alignment) -> bool:
     """Whether two articles, aligned both ways, tell one story, whoever wrote them."""
-    return same_story_score(there, back) >= SAME_STORY
-
-
-def same_story_score(there: Alignment, back: Alignment) -> float:
-    """How much two articles share of their rarer words, and of their most alike sentences."""
-    best = max(there.features[_BEST], back.features[_BEST])
-    return float(there.features[_OVERLAP] + best) / 2
+    return (there.mean_similarity + back.mean_similarity) / 2 >= SAME_STORY
 
 
 def _tell(kept: Sequence[Document], own: list[int], likely: dict[tuple[int, int], float], bar: float) -> Cluster:

@@ -174,8 +174,8 @@ def _divide(reading: Reading, sources: Sequence[Compared], lengths: npt.NDArray[
             taken[i] = similarity[i]
         told.append((c, own))
     owner = np.full(len(lengths), -1)
-    for i, (_, own) in enumerate(told):
-        owner[own] = i
+    for rank, (_, sentences) in enumerate(told):
+        owner[sentences] = rank
     found = [_source(reading, c, np.flatnonzero(owner == i), lengths) for i, (c, _) in enumerate(told)]
     return tuple(sorted((s for s in found if s.matches), key=lambda s: -s.share))
 

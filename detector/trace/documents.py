@@ -38,11 +38,11 @@ def read_documents(path: str, stdin: BinaryIO | None, note: Note, fields: Fields
             yield given if isinstance(given, Failure) else Document(given.id or path, given.text)
         return
     if name.endswith(".parquet"):
-        records = _read_parquet(path, fields)
+        records: Iterator[Mapping[str, Any] | None] = _read_parquet(path, fields)
     else:
         stream = sources.open_stream(path, stdin)
         lines = gzip.open(stream) if path.lower().endswith(".gz") else stream  # noqa: SIM115 - closed with the stream
-        text = io.TextIOWrapper(lines, "utf-8-sig", "replace", newline="")  # type: ignore[arg-type]
+        text = io.TextIOWrapper(lines, "utf-8-sig", "replace", newline="")
         records = _read_csv(text) if name.endswith(".csv") else _read_lines(text)
     try:
         for number, record in enumerate(records, 1):
@@ -96,4 +96,6 @@ def _read_parquet(path: str, fields: Fields) -> Iterator[Mapping[str, Any]]:
         for batch in file.iter_batches(256, columns=columns):
             yield from batch.to_pylist()
     except (OSError, pa.ArrowInvalid) as e:
-        raise InputError(f"{path}: it cannot be read as Parquet ({type(e).__name__}): write it anew", "unreadable") from None
+        raise InputError(
+            f"{path}: it cannot be read as Parquet ({type(e).__name__}): write it anew", "unreadable"
+        ) from None

@@ -169,9 +169,10 @@ def _add_up(
     slices = [slice(a, b) for a, b in zip(starts[here].tolist(), ends[here].tolist(), strict=True)]
     postings = np.concatenate([segment.postings[s] for s in slices])
     weights = np.concatenate([segment.weights[s] for s in slices])
-    return np.bincount(
+    added: Floats = np.bincount(
         postings, weights * np.repeat(weight[here] / _SCALE, (ends - starts)[here]), minlength=segment.size
     )
+    return added
 
 
 def _records(segment: _Segment, block: int) -> list[list[Any]]:
@@ -260,7 +261,7 @@ class _Growing:
         terms = np.concatenate(self._terms)
         order = np.argsort(terms, kind="stable")
         unique, first = np.unique(terms[order], return_index=True)
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "terms": unique,
             "starts": np.append(first, len(terms)).astype(np.uint32),
             "postings": np.repeat(np.arange(self.size, dtype=np.uint16), lengths)[order],

@@ -91,7 +91,7 @@ def gather(folder: Path) -> Material:
 
     for dataset in REWRITES:
         rows = list(_read(folder, dataset))
-        made: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        made: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in rows:
             if row["pair_id"] and row["origin"] == "original":
                 id = add(row)
@@ -190,7 +190,12 @@ def pair_up(material: Material, jobs: int) -> Pairs:
 
 
 def fit_judge(pairs: Pairs, chosen: npt.NDArray[np.bool_]) -> Judge:
-    """The regression fitted on some pairs; datasets weigh by the root of their size, both classes alike."""
+    """The regression fitted on some pairs; datasets weigh by the root of their size, both classes alike.
+
+    Aggregated stories only measure: their sources are cut short, so that a pair may share next to nothing, and with
+    them the weights of what makes texts alike turn negative.
+    """
+    chosen = chosen & (pairs.dataset != STORIES)
     weights = np.zeros(len(chosen))
     for dataset in np.unique(pairs.dataset[chosen]):
         rows = chosen & (pairs.dataset == dataset)
