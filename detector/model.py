@@ -73,15 +73,15 @@ class StoredModel:
     def curve_parts(self, values: Array) -> Array:
         """What each measured number adds to each head, (n_features, 4); an undefined number (NaN) adds nothing."""
         n_features, n_knots = self.knots.shape
-        rows = np.arange(n_features)
-        known = ~np.isnan(values)
-        x = np.clip(np.where(known, values, self.knots[:, 0]), self.knots[:, 0], self.knots[:, -1])
+        x = np.minimum(np.fmax(values, self.knots[:, 0]), self.knots[:, -1])  # fmax: NaN is the first knot
         left = np.minimum((x[:, None] >= self.knots[:, 1:]).sum(axis=1), n_knots - 2)
-        low, high = self.knots[rows, left], self.knots[rows, left + 1]
+        left += np.arange(0, n_features * n_knots, n_knots)  # in the flattened tables, where take() is fast
+        knots, curves = self.knots.ravel(), self.curves.reshape(-1, len(HEADS))
+        low, high = knots.take(left), knots.take(left + 1)
         share = ((x - low) / (high - low))[:, None]
-        parts = (1 - share) * self.curves[rows, left] + share * self.curves[rows, left + 1]
-        parts[~known] = 0.0
-        return np.asarray(parts, dtype=np.float64)
+        parts: Array = (1 - share) * curves.take(left, axis=0) + share * curves.take(left + 1, axis=0)
+        parts[np.isnan(values)] = 0.0
+        return parts
 
     def gram_weights(self, block: str, columns: npt.NDArray[np.int64]) -> Array:
         """What each occurrence of an n-gram adds to each head, (n_occurrences, 4)."""
@@ -94,7 +94,7 @@ class StoredModel:
         counts = np.diff(np.concatenate((edges, [len(columns)])))
         per_occurrence = np.empty(len(columns))
         per_occurrence[order] = np.repeat(1 / np.sqrt(counts), counts)
-        weights: Array = self.grams[block][columns] * (per_occurrence / math.sqrt(len(columns)))[:, None]
+        weights: Array = self.grams[block].take(columns, axis=0) * (per_occurrence / math.sqrt(len(columns)))[:, None]
         return weights
 
     def block_part(self, block: str, columns: npt.NDArray[np.int64]) -> Array:
@@ -102,10 +102,13 @@ class StoredModel:
         if not len(columns):
             return np.zeros(len(HEADS))
         in_order = np.sort(columns.astype(np.int32))
-        edges = np.flatnonzero(np.concatenate(([True], in_order[1:] != in_order[:-1])))
-        counts = np.diff(np.concatenate((edges, [len(columns)])))
+        is_last = np.ones(len(in_order), dtype=bool)
+        np.not_equal(in_order[1:], in_order[:-1], out=is_last[:-1])
+        last = np.flatnonzero(is_last)
+        counts = last + 1
+        counts[1:] -= last[:-1] + 1
         # one dot product an article, so the order of summing is the same in any batch
-        part: Array = np.sqrt(counts) @ self.grams[block][in_order[edges]].astype(np.float64)
+        part: Array = np.sqrt(counts) @ self.grams[block].take(in_order.take(last), axis=0).astype(np.float64)
         return part / math.sqrt(len(columns))
 
     def add(self, values: Array, columns: Mapping[str, npt.NDArray[np.int64]]) -> Sums:
@@ -137,7 +140,8 @@ def calibrate(calibration: Mapping[str, Array], total: Array, n_words: int, carr
     basis = length_basis(n_words)
     slope, offset = calibration["ai"].T @ basis
     ai = 1 / (1 + math.exp(-max(min(slope * total[3] + offset, 500.0), -500.0)))
-    logits = np.tensordot(basis, calibration["origin"], 1) @ np.append(total, 1.0)
+    origin = basis[0] * calibration["origin"][0] + basis[1] * calibration["origin"][1]
+    logits = origin[:, :-1] @ total + origin[:, -1]
     e = np.exp(logits - logits.max())
     p = e / e.sum()
     return (np.array([p[0], 0.0, p[1] + p[2]]) if carries else p), ai

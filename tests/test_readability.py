@@ -8,11 +8,14 @@ import math
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pyphen import Pyphen
 
 from detector.article import Article
 from detector.signals import readability
@@ -88,6 +91,20 @@ def test_syllables_are_those_of_textstat_for_the_whole_dictionary() -> None:
         assert memo.inspect(word) >> readability._SYLLABLES_AT & 0xFFFFFF == syllables, word
 
 
+@given(st.text(alphabet="aeiountrslcdmpbhyg'1é", max_size=30) | st.text(max_size=12))
+@example("1995")
+@example("antidisestablishmentarianism")
+@settings(deadline=None)
+def test_hyphenates_as_pyphen_does(word: str) -> None:
+    pyphen = Pyphen(lang="en_US")
+    assert hyphen_counter()(word.lower()) == len(pyphen.positions(word))
+
+
+@lru_cache
+def hyphen_counter() -> Callable[[str], int]:
+    return readability._hyphen_counter(Pyphen(lang="en_US"))
+
+
 @pytest.mark.parametrize("text", ["", " ", "###", "😀", "...", "— • —", "'"], ids=ascii)
 def test_no_words_no_numbers(text: str) -> None:
     values = readability.measure(Article(text)).values
@@ -117,11 +134,9 @@ def test_spread() -> None:
 
 def test_the_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readability, "_MAX_MEMO", 10)
-    forgotten = []
-    memo = readability._Memo(len, lambda: forgotten.append(True))
+    memo = readability._Memo(len)
     assert [memo[str(n)] for n in range(25)] == [len(str(n)) for n in range(25)]
     assert len(memo) <= 10
-    assert len(forgotten) == 2
 
 
 def test_importing_loads_no_textstat() -> None:

