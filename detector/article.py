@@ -98,11 +98,16 @@ class Article:
         return tuple(map(_range, zip(*self.line_bounds.T.tolist(), strict=True)))
 
     @cached_property
+    def _blanks(self) -> Indices:
+        """Where spaces and newlines stand."""
+        return np.flatnonzero(self.codes <= _SPACE)
+
+    @cached_property
     def line_bounds(self) -> Indices:
         """`lines` as an array: a row of start and end for each."""
         if not self.folded:
             return np.zeros((0, 2), dtype=np.int64)
-        breaks = np.flatnonzero(self.codes == _NEWLINE)
+        breaks = self._blanks.compress(self.codes.take(self._blanks) == _NEWLINE)
         bounds = np.empty((len(breaks) + 1, 2), dtype=np.int64)
         bounds[0, 0], bounds[1:, 0] = 0, breaks + 1
         bounds[:-1, 1], bounds[-1, 1] = breaks, len(self.folded)
@@ -111,7 +116,7 @@ class Article:
     @cached_property
     def line_spaces(self) -> Indices:
         """The number of spaces in each line."""
-        places = np.searchsorted(np.flatnonzero(self.codes == _SPACE), self.line_bounds)
+        places = np.searchsorted(self._blanks, self.line_bounds)  # there are no blanks within a line but spaces
         return places[:, 1] - places[:, 0]
 
     @cached_property
@@ -179,7 +184,7 @@ class Article:
         """For each number in `vocabulary` whether it is one of these words; index that by `word_numbers`."""
         vocabulary = self.vocabulary
         found = np.zeros(len(vocabulary), dtype=bool)
-        found[[vocabulary[word] for word in words if word in vocabulary]] = True
+        found[[vocabulary[word] for word in vocabulary.keys() & words]] = True
         return found
 
     @cached_property
@@ -205,7 +210,7 @@ class Article:
     @cached_property
     def sentence_words(self) -> Indices:
         """The number of words in each sentence."""
-        return np.diff(np.concatenate(([0], np.cumsum(self._tokens.is_word)))[self._sentence_bounds])
+        return sums_between(self._tokens.is_word, self._sentence_bounds)
 
     @cached_property
     def matches(self) -> dict[str, tuple[lexicon.Match, ...]]:
@@ -233,6 +238,17 @@ class Article:
         """The share of words inside sentences that are capitalised; NaN where case carries no information."""
         n, capitalised = self._inner_words
         return capitalised / n if self.has_case else math.nan
+
+
+def sums_between(values: npt.NDArray[Any], bounds: Indices) -> Indices:
+    """The sum of whole numbers or truths from each bound up to the next, all of 0..len(values); one fewer than bounds.
+
+    Unlike np.add.reduceat, it gives 0 where two bounds are the same.
+    """
+    sums = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values, out=sums[1:])
+    at_bounds = sums.take(bounds)
+    return at_bounds[1:] - at_bounds[:-1]
 
 
 # ---- characters: what each is, in one table look-up
@@ -350,10 +366,12 @@ def _fold(text: str) -> _Folding:
         starts = np.arange(len(codes))
     else:
         starts = np.flatnonzero(codes)
-        codes = codes[starts]
+        codes = codes.take(starts)
     keep = np.ones(len(codes), dtype=bool)
+    twice = np.flatnonzero(codes[1:] == codes[:-1]) + 1
+    repeated = codes.take(twice)
     for mark, stands_for_two in ((_HYPHEN, _DASH), (_APOSTROPHE, _QUOTE), (_DOT, _DOT)):
-        again = _repeats(np.flatnonzero(codes == mark))
+        again = twice.compress(repeated == mark)
         codes[again - 1] = stands_for_two
         keep[again] = False
     end = _collapse_blanks(codes, keep)
@@ -362,15 +380,10 @@ def _fold(text: str) -> _Folding:
     codes = codes.take(kept)
     # A hyphen between spaces is a dash; one that starts a line is a bullet.
     hyphens = np.flatnonzero(codes[1:-1] == _HYPHEN) + 1
-    codes[hyphens[(codes[hyphens - 1] == _SPACE) & (codes[hyphens + 1] == _SPACE)]] = _DASH
+    spaced = (codes.take(hyphens - 1) == _SPACE) & (codes.take(hyphens + 1) == _SPACE)
+    codes[hyphens.compress(spaced)] = _DASH
     codes[_wraps(codes, starts, raw)] = _SPACE
-    return _Folding(_decode(codes), codes, _kinds(codes), starts if origin is None else origin[starts])
-
-
-def _repeats(at: Indices) -> Indices:
-    """The positions that directly follow another of them."""
-    again: npt.NDArray[np.bool_] = at[1:] - at[:-1] == 1
-    return at[1:][again]
+    return _Folding(_decode(codes), codes, _kinds(codes), starts if origin is None else origin.take(starts))
 
 
 def _unescape(text: str) -> tuple[str, Indices]:
@@ -392,12 +405,12 @@ def _collapse_blanks(codes: Codes, keep: npt.NDArray[np.bool_]) -> int:
     blanks = np.flatnonzero(codes <= _SPACE)
     if not blanks.size:
         return len(codes)
-    again = np.zeros(len(blanks), dtype=bool)
-    again[1:] = blanks[1:] - blanks[:-1] == 1
-    keep[blanks[again]] = False
-    runs = blanks[~again]
-    newlines = np.flatnonzero(codes == _NEWLINE)
-    codes[runs[np.searchsorted(runs, newlines, side="right") - 1]] = _NEWLINE
+    opens = np.ones(len(blanks), dtype=bool)
+    np.not_equal(blanks[1:], blanks[:-1] + 1, out=opens[1:])
+    runs = blanks.compress(opens)
+    keep[blanks] = opens
+    newlines = blanks.compress(codes.take(blanks) == _NEWLINE)
+    codes[runs.take(np.searchsorted(runs, newlines, side="right") - 1)] = _NEWLINE
     if runs[0] == 0:
         keep[0] = False
     if blanks[-1] < len(codes) - 1:

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from detector.article import Article
+from detector.article import Article, sums_between
 
 SUPPORTED = "en"
 UNKNOWN = "und"  # ISO 639 for undetermined
@@ -40,21 +40,25 @@ def identify(article: Article) -> str:
     """The language's ISO 639 code; `mul` for several, `und` if it cannot be told (no words, or very few)."""
     if not article.n_words:
         return UNKNOWN
-    is_marker = article.among(_MARKERS)[article.word_numbers]
+    is_marker = article.among(_MARKERS).take(article.word_numbers)
     # Parts are whole sentences, about as many as a paragraph has, and no paragraph shares its part.
     starts = article.sentence_starts
     lines = article.line_bounds
     long = lines[:, 1] - lines[:, 0] >= _PART_CHARS // 2
     long[1:] |= long[:-1].copy()
-    at_line = np.zeros(len(starts), dtype=bool)
-    at_line[np.searchsorted(starts, lines[long, 0])] = True
-    first = np.flatnonzero(at_line | (np.diff(starts // _PART_CHARS, prepend=-1) != 0))
-    n_words = np.add.reduceat(article.sentence_words, first)
-    n_markers = np.diff(np.concatenate(([0], np.cumsum(is_marker)))[np.cumsum(n_words)], prepend=0)
-    edges = np.append(starts[first], len(article.folded))
+    part = starts // _PART_CHARS
+    opens = np.ones(len(starts) + 1, dtype=bool)  # whether a part starts with a sentence; the last stands for the end
+    np.not_equal(part[1:], part[:-1], out=opens[1:-1])
+    opens[np.searchsorted(starts, lines[long, 0])] = True
+    first = np.flatnonzero(opens)
+    n_words = sums_between(article.sentence_words, first)
+    words_before = np.zeros(len(first), dtype=np.int64)
+    np.cumsum(n_words, out=words_before[1:])
+    n_markers = sums_between(is_marker, words_before)
     doubtful = n_markers < _MARKER_SHARE * n_words
     if not doubtful.any():
         return SUPPORTED
+    edges = np.append(starts[first[:-1]], len(article.folded))
     chars = np.diff(edges)
     total = int(chars.sum())
     if int(chars[doubtful].sum()) <= _FOREIGN_SHARE * total and article.n_words >= _MIN_WORDS:

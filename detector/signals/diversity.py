@@ -61,45 +61,45 @@ def measure(article: Article) -> Reading:
     numbers = np.flatnonzero(frequencies)
     frequencies = frequencies.take(numbers)
     ends = np.cumsum(frequencies)
-    order = np.sort(ids << _PLACE_BITS | np.arange(n)) & _PLACE  # places by word, and in order for each word
-    before = np.full(n, -1)  # where each word stood last
+    at = np.arange(n)
+    order = np.sort(ids << _PLACE_BITS | at) & _PLACE  # places by word, and in order for each word
+    before = np.empty(n, dtype=np.int64)  # where each word stood last
     before[order[1:]] = order[:-1]
-    first_places = order[ends - frequencies]
+    first_places = order.take(ends - frequencies)
     before[first_places] = -1
     functional = article.among(_FUNCTION_WORDS).take(numbers)
 
-    values["mattr_50"] = _moving_ratio(before, 50)
-    values["mattr_100"] = _moving_ratio(before, 100)
+    values["mattr_50"] = _moving_ratio(at, before, 50)
+    values["mattr_100"] = _moving_ratio(at, before, 100)
     if n > 1:
         values["yules_k"] = 10_000 * (int(frequencies @ frequencies) - n) / (n * n)
     values["hapax_share"] = int(np.count_nonzero(frequencies == 1)) / len(frequencies)
-    values["function_word_share"] = int(frequencies[functional].sum()) / n
+    values["function_word_share"] = int(frequencies @ functional) / n
     if n > 2:
         values["repeated_trigram_share"] = _repeated_share(ids)
-    spans = order[ends - 1] - first_places
-    values["recurring_word_spread_ratio"] = _spread(spans[~functional], frequencies[~functional], n)
+    recurring = np.flatnonzero((frequencies > 1) & ~functional)
+    spans = order.take(ends - 1) - first_places
+    values["recurring_word_spread_ratio"] = _spread(spans.take(recurring), frequencies.take(recurring), n)
 
     counts = article.sentence_words
-    opening = (np.cumsum(counts) - counts)[counts > 1]
+    opening = (np.cumsum(counts) - counts).compress(counts > 1)
     if len(opening) > 1:
-        first = ids[opening]
+        first = ids.take(opening)
         values["opening_word_repetition"] = _repetition(first)
-        values["opening_pair_repetition"] = _repetition(first * len(article.vocabulary) + ids[opening + 1])
+        values["opening_pair_repetition"] = _repetition(first * len(article.vocabulary) + ids.take(opening + 1))
         values["adjacent_opening_share"] = int(np.count_nonzero(first[1:] == first[:-1])) / (len(first) - 1)
     return Reading(values)
 
 
-def _moving_ratio(before: Integers, window: int) -> float:
-    """The mean share of distinct words over all windows of so many words."""
+def _moving_ratio(at: Integers, before: Integers, window: int) -> float:
+    """The mean share of distinct words over all windows of so many; `before` is where the word `at` stood last."""
     n = len(before)
     if n < window:
         return math.nan
     # A word is new to the windows that start after it stood last, and hold it.
-    at = np.arange(n)
-    from_ = np.maximum(before, at - window) + 1
-    to = np.minimum(at, n - window)
-    np.maximum(from_, 0, out=from_)
-    new = int(np.maximum(to - from_ + 1, 0).sum())
+    from_ = np.maximum(before, at - window)
+    np.maximum(from_, -1, out=from_)
+    new = int(np.maximum(np.minimum(at, n - window) - from_, 0).sum())
     return new / (window * (n - window + 1))
 
 
@@ -108,18 +108,17 @@ def _repeated_share(ids: Integers) -> float:
     n = len(ids) - 2
     # 42 bits of hash for the sequence and the rest for the place: one sort brings equal sequences together in order.
     mixed = ids[:-2] * 0x9E3779B1 + ids[1:-1] * 0x85EBCA77 + ids[2:] * 0xC2B2AE3D
-    keys = np.sort((mixed & (1 << 42) - 1) << _PLACE_BITS | np.arange(n))
+    keys = (mixed & (1 << 42) - 1) << _PLACE_BITS | np.arange(n)
+    keys.sort()
     gaps = keys[1:] - keys[:-1]  # below 1 << _PLACE_BITS only if the sequence is the same
     return int(np.count_nonzero(gaps < _NEAR)) / n
 
 
 def _spread(spans: Integers, frequencies: Integers, n: int) -> float:
     """How far words reach that come back, from first to last, over how far they would if scattered by chance."""
-    frequent = frequencies > 1
-    if not frequent.any():
+    if not len(frequencies):
         return math.nan
-    f = frequencies[frequent]
-    return float(spans[frequent].sum()) / (n * float(((f - 1) / (f + 1)).sum()))
+    return int(spans.sum()) / (n * float(((frequencies - 1) / (frequencies + 1)).sum()))
 
 
 def _repetition(kinds: Integers) -> float:

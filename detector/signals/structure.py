@@ -154,31 +154,31 @@ def _cohesion(article: Article) -> dict[str, float]:
     sizes = _block_sizes(article)
     n = len(sizes)
     words = article.word_numbers[: sum(sizes)]
-    content = np.flatnonzero(~article.among(_FUNCTION_WORDS)[words])
+    content = np.flatnonzero(~article.among(_FUNCTION_WORDS).take(words))
     if n < _MIN_BLOCKS or content.size < n:
         return dict.fromkeys(_COHESION, math.nan)
     # Each word once a block, in the order of words and then of blocks.
-    pairs = words[content] << _BLOCK_BITS | np.repeat(np.arange(n), sizes)[content]
+    pairs = words.take(content) << _BLOCK_BITS | np.repeat(np.arange(n), sizes).take(content)
     pairs.sort()
-    pairs = pairs[_changes(pairs)]
+    pairs = pairs.compress(_changes(pairs))
     block = pairs & ((1 << _BLOCK_BITS) - 1)
     starts = _changes(pairs >> _BLOCK_BITS)  # where another word starts
-    first = block[starts]
-    ends = np.ones_like(starts)
-    ends[:-1] = starts[1:]
-    in_lead = (first < _LEAD)[np.cumsum(starts) - 1]
+    at = np.flatnonzero(starts)
+    first = block.take(at)
+    n_blocks = np.diff(at, append=len(block))  # in which the word stands
+    in_lead = np.repeat(first < _LEAD, n_blocks)
     gap = np.zeros_like(block)  # blocks since the word was last used
-    gap[1:] = block[1:] - block[:-1]
-    gap[starts] = 0
-    reach = block[ends] - first
-    reach = reach[reach > 0]
-    later = block >= _LEAD
-    held = np.bincount(block[(gap == 1) | (gap == 2) | in_lead], minlength=n)[_LEAD:]
-    breaks = np.count_nonzero(held <= 1)
+    np.subtract(block[1:], block[:-1], out=gap[1:])
+    gap[at] = 0
+    reach = int((block.take(at + n_blocks - 1) - first).sum())
+    n_returning = int(np.count_nonzero(n_blocks > 1))
+    adjacent, later = gap == 1, block >= _LEAD
+    held = np.bincount(block.compress(adjacent | (gap == 2) | in_lead), minlength=n)[_LEAD:]
+    breaks = int(np.count_nonzero(held <= 1))
     return {
-        "adjacent_cohesion": np.count_nonzero(gap == 1) / len(pairs),
-        "lead_cohesion": np.count_nonzero(in_lead & later) / np.count_nonzero(later),
-        "repeat_reach": float(reach.mean()) / (n - 1) if reach.size else math.nan,
+        "adjacent_cohesion": int(np.count_nonzero(adjacent)) / len(pairs),
+        "lead_cohesion": int(np.count_nonzero(in_lead & later)) / int(np.count_nonzero(later)),
+        "repeat_reach": reach / n_returning / (n - 1) if n_returning else math.nan,
         "topic_break_share": breaks / (n - _LEAD),
         "topic_breaks_log": math.log1p(breaks),
     }
