@@ -12,7 +12,8 @@ from detector.signals import SIGNALS, family
 from detector.signals.wording import Encoder, Grams
 from detector.verdict import Evidence
 
-COLUMNS: tuple[str, ...] = tuple(f"{family(s)}.{f.name}" for s in SIGNALS for f in s.FEATURES)
+_NAMES = {signal: tuple(f.name for f in signal.FEATURES) for signal in SIGNALS}
+COLUMNS: tuple[str, ...] = tuple(f"{family(s)}.{name}" for s, names in _NAMES.items() for name in names)
 MENTION = "mentions"  # the signal name of what is shown and never counted
 
 
@@ -28,9 +29,9 @@ def measure(article: Article, encoder: Encoder) -> Features:
     """All that the signals say of one article."""
     values: list[float] = []
     found: list[Evidence] = []
-    for signal in SIGNALS:
+    for signal, names in _NAMES.items():
         reading = signal.measure(article)
-        values += [reading.values[f.name] for f in signal.FEATURES]
+        values += map(reading.values.__getitem__, names)
         for name, spans in ((family(signal), reading.spans), (MENTION, reading.mentions)):
             for start, end, note in spans:
                 place = article.span(start, end)
