@@ -148,7 +148,7 @@ class Article:
         """The tokens that start with a letter or a digit."""
         return tuple(compress(self._tokens.tokens, self._tokens.is_word.tolist()))
 
-    @property
+    @cached_property
     def n_words(self) -> int:
         return int(np.count_nonzero(self._tokens.is_word))
 
@@ -227,7 +227,7 @@ class Article:
         capitalised = inner & ((kinds[2:-1] & UPPER) != 0) & ((kinds[3:] & LOWER) != 0)
         return int(np.count_nonzero(inner)), int(np.count_nonzero(capitalised))
 
-    @property
+    @cached_property
     def has_case(self) -> bool:
         """Whether capitals carry information here: false for lower-cased, sentence-cased or ALL-CAPS text."""
         n, capitalised = self._inner_words

@@ -12,8 +12,8 @@ from detector.signals import SIGNALS, family
 from detector.signals.wording import Encoder, Grams
 from detector.verdict import Evidence
 
-_NAMES = {signal: tuple(f.name for f in signal.FEATURES) for signal in SIGNALS}
-COLUMNS: tuple[str, ...] = tuple(f"{family(s)}.{name}" for s, names in _NAMES.items() for name in names)
+_NAMES = {family(signal): tuple(f.name for f in signal.FEATURES) for signal in SIGNALS}
+COLUMNS: tuple[str, ...] = tuple(f"{signal}.{name}" for signal, names in _NAMES.items() for name in names)
 MENTION = "mentions"  # the signal name of what is shown and never counted
 
 
@@ -29,10 +29,10 @@ def measure(article: Article, encoder: Encoder) -> Features:
     """All that the signals say of one article."""
     values: list[float] = []
     found: list[Evidence] = []
-    for signal, names in _NAMES.items():
+    for signal, (source, names) in zip(SIGNALS, _NAMES.items(), strict=True):
         reading = signal.measure(article)
         values += map(reading.values.__getitem__, names)
-        for name, spans in ((family(signal), reading.spans), (MENTION, reading.mentions)):
+        for name, spans in ((source, reading.spans), (MENTION, reading.mentions)):
             for start, end, note in spans:
                 place = article.span(start, end)
                 found.append(Evidence(name, place.start, place.end, article.text[place.start : place.end], note))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import textwrap
 import time
 import unicodedata
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.article import MAX_CHARS, Article, tokenize
+from detector.article import MAX_CHARS, Article, sums_between, tokenize
 from detector.errors import InputError
 
 PROSE = (
@@ -313,3 +314,10 @@ def test_reading_takes_linear_time(unit: str) -> None:
 def test_sentence_words_are_counts() -> None:
     counts = Article("One, two. Three!\n— \nFour five six.").sentence_words
     assert np.array_equal(counts, [2, 1, 0, 3])
+
+
+@given(st.lists(st.integers(0, 9), max_size=20), st.data())
+def test_sums_between_are_those_of_slices(values: list[int], data: st.DataObject) -> None:
+    bounds = sorted(data.draw(st.lists(st.integers(0, len(values)), min_size=1, max_size=8)))
+    sums = sums_between(np.array(values, dtype=np.int64), np.array(bounds))
+    assert sums.tolist() == [sum(values[a:b]) for a, b in pairwise(bounds)]

@@ -163,9 +163,9 @@ def _cohesion(article: Article) -> dict[str, float]:
     pairs = pairs.compress(_changes(pairs))
     block = pairs & ((1 << _BLOCK_BITS) - 1)
     starts = _changes(pairs >> _BLOCK_BITS)  # where another word starts
-    at = np.flatnonzero(starts)
+    edges = np.append(np.flatnonzero(starts), len(block))
+    at, n_blocks = edges[:-1], edges[1:] - edges[:-1]  # where a word's blocks start, and how many it stands in
     first = block.take(at)
-    n_blocks = np.diff(at, append=len(block))  # in which the word stands
     in_lead = np.repeat(first < _LEAD, n_blocks)
     gap = np.zeros_like(block)  # blocks since the word was last used
     np.subtract(block[1:], block[:-1], out=gap[1:])
