@@ -369,24 +369,50 @@ def _brief(value: Any) -> str:
     return written if len(written) <= 160 or not isinstance(value, (list, dict)) else f"{len(value):,} entries"
 
 
-def summary_lines(tally: Tally) -> Iterator[str]:
-    """What a batch run did, for stderr."""
-    yield f"{tally.records:,} records: " + (
-        "; ".join(
-            f"{sum(counts.values()):,} {what} ({', '.join(f'{name} {n:,}' for name, n in sorted(counts.items()))})"
-            for what, counts in (("scored", tally.labels), ("abstained", tally.abstained), ("failed", tally.errors))
-            if counts
-        )
-        or "the input is empty"
-    )
-    duplicates = tally.duplicates()
-    if duplicates:
+def summary_lines(tally: Tally, seconds: float, resumed: int = 0, dry_run: bool = False) -> Iterator[str]:
+    """What a batch run did, for stderr; `resumed` records were done by an earlier one."""
+    groups = [("scored", tally.labels), ("abstained", tally.abstained), ("failed", tally.errors)]
+    told = [
+        f"{sum(counts.values()):,} {what} ({', '.join(f'{name} {n:,}' for name, n in sorted(counts.items()))})"
+        for what, counts in groups
+        if counts
+    ]
+    if dry_run:
+        told = [*told, "nothing was scored or written"]
+    if not tally.records:
+        told = ["the input is empty"]
+    yield f"{tally.records:,} records: {'; '.join(told)}"
+    if tally.bad:
+        names = ", ".join(printable(f.id) for f in tally.bad[:5]) + (", …" if len(tally.bad) > 5 else "")
+        yield f"warning: {len(tally.bad):,} files could not be read, or not to their end: {names}"
+    if tally.duplicates.total:
+        rows = ", ".join(map(str, tally.duplicates.first[:5])) + (", …" if tally.duplicates.total > 5 else "")
         yield (
-            f"warning: {len(duplicates):,} records have the id of an earlier one (lines {_list(duplicates, 5)}): "
-            "rows are told apart by their order"
+            f"warning: {tally.duplicates.total:,} records have the id of an earlier one (rows {rows}): rows are told "
+            "apart by their order"
+        )
+    fresh = tally.records - resumed
+    if fresh and not dry_run:
+        share = fresh / tally.records
+        yield (
+            f"{fresh / seconds:,.1f} articles a second, {tally.bytes * share / seconds / 1e6:,.1f} MB a second"
+            + (f" ({resumed:,} records were done before)" if resumed else "")
         )
 
 
-def _list(numbers: Iterable[int], at_most: int) -> str:
-    shown = list(numbers)
-    return ", ".join(map(str, shown[:at_most])) + (", …" if len(shown) > at_most else "")
+def summary(tally: Tally, seconds: float, resumed: int = 0) -> dict[str, Any]:
+    """The same as `summary_lines`, for a program."""
+    fresh = (tally.records - resumed) / tally.records if tally.records else 0
+    return {
+        "records": tally.records,
+        "labels": dict(sorted(tally.labels.items())),
+        "abstained": dict(sorted(tally.abstained.items())),
+        "errors": dict(sorted(tally.errors.items())),
+        "bad_files": [f.to_dict() for f in tally.bad],
+        "repeated_ids": tally.duplicates.total,
+        "resumed": resumed,
+        "bytes": tally.bytes,
+        "seconds": round(seconds, 3),
+        "articles_per_second": round(tally.records * fresh / seconds, 3),
+        "mb_per_second": round(tally.bytes * fresh / seconds / 1e6, 6),
+    }

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from detector import storage
 from detector.article import MAX_CHARS, Article
 from detector.errors import InputError
 from detector.verdict import error_to_dict
 
 SUFFIXES = (".txt", ".text", ".md")  # what a folder is searched for; a file that is named itself may be called anything
+MARKDOWN = (".md", ".markdown")
+PAGES = (".html", ".htm", ".xhtml", *MARKDOWN)  # marked up: batch reads what a reader sees of them
 STDIN = "-"
 
 # No encoding read here takes more than four bytes a character, so this refuses only what Article would refuse.
@@ -48,7 +51,7 @@ def read_all(paths: Iterable[str], stdin: BinaryIO | None, note: Note) -> Iterat
         note: is called where a text could only be read by guessing.
     """
     for path in paths:
-        for found in _expand(path):
+        for found in expand(path):
             yield found if isinstance(found, Failure) else read(found, stdin, note)
 
 
@@ -62,42 +65,101 @@ def read(path: str, stdin: BinaryIO | None, note: Note) -> Article | Failure:
     except InputError as e:
         return Failure(path, e.code, str(e))
     except OSError as e:
-        return _unreadable(path, e)
+        return unreadable(path, e)
+
+
+def is_page(path: str) -> bool:
+    """Whether a file is marked up (HTML or Markdown), by its name."""
+    return path.lower().removesuffix(".gz").removesuffix(".zst").endswith(PAGES)
+
+
+def read_page(path: str, note: Note, base: str = "") -> Article | Failure:
+    """The article that a file or URL holds, decompressed; of HTML and Markdown all that a reader sees, furniture too.
+
+    Offsets then count in that text, which is what `Article.text` is. A relative path starts at `base`.
+    """
+    try:
+        with storage.reading(storage.place(path, base)) as (read, _):
+            data = bytearray()
+            while (piece := read(1 << 20)) and len(data) <= MAX_BYTES:
+                data += piece
+        if len(data) > MAX_BYTES:
+            raise _too_large(f"more than {MAX_BYTES:,} bytes")
+        if is_page(path):
+            text, remark = _decode(bytes(data))
+            name = path.lower().removesuffix(".gz").removesuffix(".zst")
+            text = visible_text(text, markdown=name.endswith(MARKDOWN))
+        else:
+            text, remark = decode(bytes(data))
+        if remark:
+            note(path, remark)
+        return Article(text, id=path)
+    except InputError as e:
+        return Failure(path, e.code, str(e))
+    except OSError as e:
+        return unreadable(path, e)
+
+
+def visible_text(source: str, markdown: bool) -> str:
+    """What a reader sees of HTML or Markdown, line by line: the article and all that stands around it.
+
+    Raises InputError where the library that reads it is missing, or finds nothing.
+    """
+    try:
+        import lxml.etree
+        from inscriptis import get_text
+        from markdown_it import MarkdownIt
+    except ImportError:
+        raise InputError("HTML and Markdown need a library: pip install 'detector[html]'", "not_text") from None
+    if markdown:
+        source = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(source)
+    # an XML declaration is no news of a text that is decoded already, and stops the parser
+    source = _DECLARATION.sub("", source.replace("\0", "\ufffd"), count=1)
+    try:
+        text: str = get_text(source) if source.strip() else ""
+    except (lxml.etree.LxmlError, ValueError, RecursionError) as e:
+        raise InputError(f"it is no HTML that can be read ({type(e).__name__}): repair it", "not_text") from None
+    return text
+
+
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
 
 
 def open_stream(path: str, stdin: BinaryIO | None) -> BinaryIO:
     """A file of records (or stdin, for `-`), open for reading. Raises InputError if it cannot be read."""
     if path == STDIN:
-        return _require(stdin)
+        return require(stdin)
     try:
         return open(path, "rb")
     except OSError as e:
-        failure = _unreadable(path, e)
+        failure = unreadable(path, e)
         raise InputError(f"{path}: {failure.message}", failure.code) from None
 
 
-def _require(stdin: BinaryIO | None) -> BinaryIO:
+def require(stdin: BinaryIO | None) -> BinaryIO:
+    """Standard input. Raises InputError where it is closed."""
     if stdin is None:
         raise InputError("standard input is closed: pipe something into it", "unreadable")
     return stdin
 
 
-def _expand(path: str) -> Iterator[str | Failure]:
+def expand(path: str, suffixes: tuple[str, ...] = SUFFIXES) -> Iterator[str | Failure]:
+    """The files that a path names: itself, those below the folder that it is, or those that match it as a pattern."""
     if path == STDIN:
         yield path
     elif os.path.isdir(path):
-        yield from _walk(path)
+        yield from _walk(path, suffixes)
     elif os.path.lexists(path) or not glob.has_magic(path):
         yield path
     else:
         matches = sorted(glob.glob(path, recursive=True))
         for match in matches:
-            yield from _walk(match) if os.path.isdir(match) else [match]
+            yield from _walk(match, suffixes) if os.path.isdir(match) else [match]
         if not matches:
             yield Failure(path, "not_found", "no file matches this pattern: check it")
 
 
-def _walk(folder: str) -> Iterator[str | Failure]:
+def _walk(folder: str, suffixes: tuple[str, ...]) -> Iterator[str | Failure]:
     found = False
     refused: list[OSError] = []
     # Links to folders are not followed, so that a loop of links ends.
@@ -105,14 +167,14 @@ def _walk(folder: str) -> Iterator[str | Failure]:
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in sorted(names):
             path = os.path.join(root, name)
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".") and not _is_special(path):
+            if name.lower().endswith(suffixes) and not name.startswith(".") and not _is_special(path):
                 found = True
                 yield path
     for error in refused:
         found = True
-        yield _unreadable(str(error.filename), error)
+        yield unreadable(str(error.filename), error)
     if not found:
-        kinds = ", ".join(SUFFIXES)
+        kinds = ", ".join(s for s in suffixes if not s.endswith((".gz", ".zst")))
         yield Failure(folder, "no_text_files", f"the folder holds no text file ({kinds}): name the files themselves")
 
 
@@ -126,7 +188,7 @@ def _is_special(path: str) -> bool:
 
 def _read_bytes(path: str, stdin: BinaryIO | None) -> bytes:
     if path == STDIN:
-        data = _require(stdin).read(MAX_BYTES + 1)
+        data = require(stdin).read(MAX_BYTES + 1)
     else:
         with open(path, "rb") as f:
             size = os.fstat(f.fileno()).st_size
@@ -142,7 +204,10 @@ def _too_large(size: str) -> InputError:
     return InputError(f"it has {size}, the limit is {MAX_CHARS:,} characters: split it into articles", "too_long")
 
 
-def _unreadable(path: str, error: OSError) -> Failure:
+def unreadable(path: str, error: OSError) -> Failure:
+    """Why a path cannot be read, for a reader."""
+    if not error.errno and error.strerror:
+        return Failure(path, "unreadable", error.strerror)
     if error.errno == errno.ENOENT and os.path.islink(path):
         return Failure(path, "not_found", "a link that leads nowhere: repair or remove it")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):

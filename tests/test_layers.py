@@ -21,12 +21,14 @@ BELOW = {
     "signals": {"errors", "lexicon", "article", "language"},
     "features": {"errors", "lexicon", "article", "language", "signals", "verdict"},
     "model": {"errors", "verdict"},
-    "sources": {"errors", "article", "verdict"},
+    "storage": {"errors"},
+    "sources": {"errors", "storage", "article", "verdict"},
 }
-BELOW["trace"] = {"errors", "lexicon", "article", "language", "verdict", "sources"}
-BELOW["scoring"] = set(BELOW) - {"sources"}
+BELOW["trace"] = {"errors", "lexicon", "article", "language", "verdict", "storage", "sources"}
+BELOW["scoring"] = set(BELOW) - {"storage", "sources"}
 # batch and report are one layer: report shows a batch's tally, batch writes what report makes of a verdict.
-BELOW["report"] = BELOW["batch"] = set(BELOW) | {"report", "batch"}
+# arrow is the tables of both: batch writes Parquet by it, and it scores by batch's unit of work.
+BELOW["report"] = BELOW["batch"] = BELOW["arrow"] = set(BELOW) | {"report", "batch", "arrow"}
 BELOW["page"] = set(BELOW)
 BELOW["training"] = set(BELOW) - {"page"}
 BELOW["cli"] = set(BELOW)
@@ -38,6 +40,12 @@ ONLY_HOME = {
     "py3langid": "language.py",
     "ahocorasick_rs": "lexicon.py",
     "jinja2": "page.py",
+    "inscriptis": "sources.py",
+    "markdown_it": "sources.py",
+    "fsspec": "storage.py",
+    "zstandard": "storage.py",
+    "distributed": "batch/engines.py",
+    "ray": "batch/engines.py",
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

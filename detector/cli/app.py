@@ -29,6 +29,7 @@ class Code(IntEnum):
     INTERNAL = 70
     OUTPUT = 74
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 EXIT_CODES = """\b
@@ -38,7 +39,7 @@ Exit codes:
   2  the command itself makes no sense
   3  some inputs could not be scored; the others were
   4  no usable model, or no usable index of sources
-  70 an error in detector itself   74 reading or writing broke off   130 interrupted
+  70 an error in detector itself   74 reading or writing broke off   130 interrupted   143 terminated
 """
 
 app = typer.Typer(

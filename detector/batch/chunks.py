@@ -1,0 +1,484 @@
+"""Inputs cut into chunks: which files there are, what kind each is, and where each chunk's records stand.
+
+A chunk says where its records are, so that a worker reads them itself; what cannot be read from the middle
+(compressed files, Parquet, standard input) travels with its chunk.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, BinaryIO, NamedTuple
+
+from detector import sources, storage
+from detector.article import Article
+from detector.batch.records import BOM, MAX_LINE_BYTES, Options, Record, from_fields, read_csv, read_json, split_csv
+from detector.errors import InputError, UsageError
+from detector.sources import PAGES, STDIN, Failure
+from detector.storage import Read
+
+CHUNK_BYTES = 4 << 20
+DOCUMENTS = 64  # files a chunk
+KINDS = {
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
+    ".csv": "csv",
+    ".tsv": "tsv",
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((*sources.SUFFIXES, *PAGES), "document"),
+}
+SEARCHED = tuple(chain.from_iterable((k, f"{k}.gz", f"{k}.zst") for k in KINDS))
+SEPARATORS = {"csv": ",", "tsv": "\t"}
+
+
+class Line(NamedTuple):
+    """A record's bytes; None if there are more than MAX_LINE_BYTES. Numbers count lines from 1.
+
+    `size` counts from the line `begin`: blank lines before a row of CSV are read with it.
+    """
+
+    number: int
+    data: bytes | None
+    size: int
+    begin: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive records of one source, or consecutive files."""
+
+    source: str
+    kind: str
+    records: int
+    first: int  # the first record's number in its source
+    digest: str  # of the bytes it was cut from
+    position: int  # bytes of all inputs read up to its end
+    start: int = 0
+    length: int = 0
+    header: tuple[str, ...] = ()
+    data: tuple[Line, ...] | bytes | None = None  # what travels
+    paths: tuple[str, ...] = ()
+    bad: Failure | None = None  # a source that could not be read, or not to its end
+
+
+def kind_of(path: str, given: str | None = None) -> str:
+    """jsonl, csv, tsv, parquet or document, by the name; a name that says nothing is jsonl."""
+    if given:
+        return given
+    name = path.lower().removesuffix(".gz").removesuffix(".zst")
+    return KINDS.get(os.path.splitext(name)[1], "jsonl")
+
+
+def expand(inputs: Iterable[str]) -> Iterator[str | Failure]:
+    """The files that `inputs` (files, folders, globs, URLs, `-`) name, in order, one at a time."""
+    for given in inputs:
+        if storage.is_url(given):
+            yield from storage.find(given)
+        else:
+            yield from sources.expand(given, SEARCHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a run reads, as far as it can be told without reading it."""
+
+    files: int
+    bytes: int
+    digest: str
+    records: list[list[Any]] = field(default_factory=list)  # path, size and stamp of each file of records
+    pages: bool = False  # whether any file is HTML or Markdown
+    first: str | None = None  # the first file of records
+
+
+def identify(inputs: Sequence[str], given: str | None) -> Identity:
+    """The identity of `inputs`; files that cannot be found are part of it."""
+    files, total, records, pages, first = 0, 0, list[list[Any]](), False, None
+    digest = hashlib.blake2b(digest_size=16)
+    for path in expand(inputs):
+        files += 1
+        name, size, stamp = (path.id, 0, path.code) if isinstance(path, Failure) else (path, *_stamp(path))
+        total += size
+        digest.update(f"{name}\0{size}\0{stamp}\n".encode("utf-8", "surrogatepass"))
+        if isinstance(path, Failure):
+            continue
+        if kind_of(path, given) == "document":
+            pages = pages or sources.is_page(path)
+        else:
+            first = first or path
+            records.append([path, size, stamp])
+    return Identity(files, total, digest.hexdigest(), records, pages, first)
+
+
+def _stamp(path: str) -> tuple[int, str]:
+    if path == STDIN:
+        return 0, "piped"
+    try:
+        return storage.identify(path)
+    except OSError as e:
+        return 0, type(e).__name__
+
+
+def cut(
+    inputs: Sequence[str], given: str | None, options: Options, stdin: BinaryIO | None, eager: bool = False
+) -> Iterator[Chunk]:
+    """The chunks of `inputs`, in order; always the same ones for the same bytes and options.
+
+    Args:
+        inputs: files, folders, globs, URLs, `-` for stdin.
+        given: the kind of all of them, or None to go by their names.
+        options: how many records a chunk holds, which are sampled, how many there are at most.
+        stdin: what `-` reads.
+        eager: cut where stdin pauses, so that a slow stream's rows come at once.
+    """
+    left = options.limit
+    before = 0
+    documents = list[str]()
+
+    def gathered() -> Iterator[Chunk]:
+        if documents:
+            yield _document_chunk(documents, before)
+            documents.clear()
+
+    for number, path in enumerate(expand(inputs), 1):
+        if left == 0:
+            break
+        if isinstance(path, Failure):
+            yield from gathered()
+            # a file that was named and is no record is an error row where files are the records
+            yield Chunk(path.id, "bad", 0, 0, path.code, before, bad=path)
+            continue
+        size = _stamp(path)[0]
+        if kind_of(path, given) == "document":
+            before += size
+            if is_sampled(number, options.sample):
+                documents.append(path)
+                left = None if left is None else left - 1
+            if len(documents) == DOCUMENTS:
+                yield from gathered()
+            continue
+        yield from gathered()
+        for chunk in _cut_source(path, kind_of(path, given), options, left, before, stdin, eager):
+            left = None if left is None else left - chunk.records
+            yield chunk
+        before += size
+    yield from gathered()
+
+
+def is_sampled(number: int, share: float) -> bool:
+    """Whether a record is in the sample; the same ones in every run."""
+    if share >= 1:
+        return True
+    digest = hashlib.blake2b(number.to_bytes(8, "little"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") < share * 2**64
+
+
+def _document_chunk(paths: list[str], position: int) -> Chunk:
+    digest = hashlib.blake2b(digest_size=16)
+    for path in paths:
+        size, stamp = _stamp(path)
+        digest.update(f"{path}\0{size}\0{stamp}\n".encode("utf-8", "surrogatepass"))
+    return Chunk(paths[0], "document", len(paths), 1, digest.hexdigest(), position, paths=tuple(paths))
+
+
+def _cut_source(
+    path: str, kind: str, options: Options, left: int | None, before: int, stdin: BinaryIO | None, eager: bool
+) -> Iterator[Chunk]:
+    done = 0
+    try:
+        cutter = _cut_parquet if kind == "parquet" else _cut_lines
+        for chunk in cutter(path, kind, options, left, before, stdin, eager):
+            done += chunk.records
+            yield chunk
+    except (OSError, InputError) as e:
+        failure = sources.unreadable(path, e) if isinstance(e, OSError) else Failure(path, e.code, str(e))
+        if done:
+            failure = Failure(path, failure.code, f"{failure.message} (its first {done:,} records were read)")
+        yield Chunk(path, "bad", 0, done + 1, failure.code, before, bad=failure)
+
+
+def _cut_lines(
+    path: str, kind: str, options: Options, left: int | None, before: int, stdin: BinaryIO | None, eager: bool
+) -> Iterator[Chunk]:
+    if path == STDIN:
+        source = sources.require(stdin)
+        read: Read = getattr(source, "read1", source.read)
+        yield from _gather(path, kind, options, left, before, read, lambda: 0, True, eager and kind == "jsonl")
+    else:
+        with storage.reading(path) as (read, tell):
+            yield from _gather(path, kind, options, left, before, read, tell, bool(storage.compression(path)), False)
+
+
+def _gather(
+    path: str,
+    kind: str,
+    options: Options,
+    left: int | None,
+    before: int,
+    read: Read,
+    tell: Callable[[], int],
+    travels: bool,
+    eager: bool,
+) -> Iterator[Chunk]:
+    header, offset = tuple[str, ...](), 0
+    groups: Iterable[list[Line]] = split(read)
+    if kind in SEPARATORS:
+        rows = split_rows(chain.from_iterable(groups), SEPARATORS[kind])
+        header, offset = _header(next(rows, None), kind, options)
+        groups = ([row] for row in rows)
+    held, kept, size, digest = list[Line](), 0, 0, hashlib.blake2b(digest_size=16)
+
+    def chunk() -> Chunk:
+        data = tuple(held) if travels else None
+        position = before + (tell() if travels else offset + size)
+        return Chunk(path, kind, kept, held[0].begin, digest.hexdigest(), position, offset, size, tuple(header), data)
+
+    for group in groups:
+        for line in group:
+            if left is not None and left == kept:
+                break
+            held.append(line)
+            kept += is_sampled(line.number, options.sample)
+            size += line.size
+            digest.update(line.data or str(line.size).encode())
+            if len(held) >= options.chunk or size >= CHUNK_BYTES:
+                yield chunk()
+                left = None if left is None else left - kept
+                offset += size
+                held, kept, size, digest = [], 0, 0, hashlib.blake2b(digest_size=16)
+        if held and (eager or left == kept):
+            yield chunk()
+            left = None if left is None else left - kept
+            offset += size
+            held, kept, size, digest = [], 0, 0, hashlib.blake2b(digest_size=16)
+        if left == 0:
+            return
+    if held:
+        yield chunk()
+
+
+def split(read: Read, number: int = 1) -> Iterator[list[Line]]:
+    """The lines that each read completed, the last one at the end; one that is too long is never held."""
+    held, size = list[bytes](), 0
+    while data := read(1 << 20):
+        *ended, rest = data.split(b"\n")
+        group = []
+        for piece in ended:
+            size += len(piece) + 1
+            whole = b"".join((*held, piece, b"\n")) if size <= MAX_LINE_BYTES else None
+            group.append(Line(number, whole, size, number))
+            held, size, number = [], 0, number + 1
+        if rest:
+            size += len(rest)
+            held = [*held, rest] if size <= MAX_LINE_BYTES else []
+        yield group
+    if size:
+        yield [Line(number, b"".join(held) if size <= MAX_LINE_BYTES else None, size, number)]
+
+
+def split_rows(lines: Iterator[Line], separator: str) -> Iterator[Line]:
+    """The rows of CSV, each with the lines it spans; blank lines belong to the row after them, or to none."""
+    taken = list[Line]()
+
+    def texts() -> Iterator[str]:
+        for line in lines:
+            taken.append(line)
+            # quotes and separators are ASCII, so any encoding that keeps bytes shows where rows end
+            yield (
+                "\n"
+                if line.data is None
+                else line.data.removeprefix(BOM if line.number == 1 else b"").decode("latin-1")
+            )
+
+    csv.field_size_limit(MAX_LINE_BYTES)
+    reader = csv.reader(texts(), delimiter=separator)
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error:
+            cells = [""]
+        if cells is None:
+            return
+        if cells:
+            whole = b"".join(line.data or b"" for line in taken)
+            lost = any(line.data is None for line in taken) or len(whole) > MAX_LINE_BYTES
+            size = sum(line.size for line in taken)
+            blank = next((i for i, line in enumerate(taken) if line.data is None or line.data.strip()), 0)
+            yield Line(taken[blank].number, None if lost else whole.lstrip(b"\r\n"), size, taken[0].number)
+            taken.clear()
+
+
+def _header(row: Line | None, kind: str, options: Options) -> tuple[tuple[str, ...], int]:
+    if row is None or row.data is None:
+        raise InputError("it has no header: write the columns' names in its first line", "malformed_csv")
+    try:
+        header = tuple(split_csv(row.data.removeprefix(BOM).decode("utf-8"), SEPARATORS[kind]))
+    except (UnicodeDecodeError, csv.Error):
+        raise InputError("its header is no CSV in UTF-8: convert the file", "malformed_csv") from None
+    _require_column(header, options)
+    return header, row.size
+
+
+def _require_column(header: Sequence[str], options: Options) -> None:
+    if options.text_field not in header:
+        known = ", ".join(name[:40] for name in list(header)[:10]) or "none"
+        raise InputError(
+            f"no column {options.text_field!r} (its columns: {known}): name the text's with --text-field",
+            "missing_field",
+        )
+
+
+def columns_of(path: str, kind: str) -> tuple[str, ...]:
+    """The names of the columns of a CSV or Parquet file. Raises UsageError if they cannot be read."""
+    try:
+        if kind == "parquet":
+            return tuple(open_parquet(path).schema_arrow.names)
+        if path == STDIN:
+            raise InputError("its columns are not known before it is read", "unreadable")
+        with storage.reading(path) as (read, _):
+            rows = split_rows(chain.from_iterable(split(read)), SEPARATORS[kind])
+            row = next(rows, None)
+            return tuple(split_csv(((row and row.data) or b"").removeprefix(BOM).decode("utf-8"), SEPARATORS[kind]))
+    except (OSError, InputError, UnicodeDecodeError, csv.Error) as e:
+        raise UsageError(f"{path}: its columns cannot be read ({e}): name the fields to --keep") from None
+
+
+def open_parquet(path: str) -> Any:
+    """A Parquet file, open. Raises InputError where it is none, UsageError where pyarrow is missing."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise UsageError("Parquet needs a library: pip install 'detector[parquet]'") from None
+    try:
+        return pq.ParquetFile(storage.open_binary(path), pre_buffer=False, buffer_size=1 << 20)
+    except pa.ArrowException as e:
+        raise InputError(
+            f"it is no whole Parquet file ({type(e).__name__}): write it again", "malformed_parquet"
+        ) from None
+
+
+def _cut_parquet(
+    path: str, kind: str, options: Options, left: int | None, before: int, stdin: BinaryIO | None, eager: bool
+) -> Iterator[Chunk]:
+    import pyarrow as pa
+
+    if path == STDIN:
+        raise InputError("Parquet cannot be read from a pipe: name the file", "unreadable")
+    file, number = open_parquet(path), 1
+    size = _stamp(path)[0]
+    known = file.schema_arrow.names
+    _require_column(known, options)
+    names = (
+        known
+        if options.keep is None
+        else [n for n in known if n in {options.text_field, options.id_field, *options.keep}]
+    )
+    batches = file.iter_batches(options.chunk, columns=names)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (pa.ArrowException, OSError) as e:
+            raise InputError(f"its data is damaged ({type(e).__name__}): write it again", "malformed_parquet") from None
+        if batch is None or left == 0:
+            return
+        sampled = [is_sampled(n, options.sample) for n in range(number, number + len(batch))]
+        if left is not None and sum(sampled) > left:
+            most = next(i for i in range(len(sampled) + 1) if sum(sampled[:i]) == left)
+            batch, sampled = batch.slice(0, most), sampled[:most]
+        data = _to_ipc(batch)
+        digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+        position = before + size * (number + len(batch) - 1) // max(1, file.metadata.num_rows)
+        yield Chunk(path, kind, sum(sampled), number, digest, position, header=tuple(names), data=data)
+        number += len(batch)
+        left = None if left is None else left - sum(sampled)
+
+
+def _to_ipc(batch: Any) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
+
+
+def read_chunk(chunk: Chunk, options: Options, note: sources.Note, base: str = "") -> Iterator[tuple[int, Record, int]]:
+    """Each record of a chunk with its number and its size in bytes. Raises OSError."""
+    if chunk.kind == "document":
+        for path in chunk.paths:
+            given = sources.read_page(path, note, base)
+            text = {} if isinstance(given, Failure) else {options.text_field: given.text}
+            yield 0, Record(given, {options.id_field: path, **text}), len(getattr(given, "text", ""))
+    elif chunk.kind == "parquet":
+        yield from _read_parquet(chunk, options)
+    else:
+        for line in _lines_of(chunk, base):
+            if is_sampled(line.number, options.sample):
+                if chunk.kind == "jsonl":
+                    record = read_json(line.data, line.number, options)
+                else:
+                    record = read_csv(line.data, line.number, chunk.header, SEPARATORS[chunk.kind], options)
+                yield line.number, record, line.size
+
+
+def _lines_of(chunk: Chunk, base: str) -> Iterator[Line]:
+    if isinstance(chunk.data, tuple):
+        yield from chunk.data
+        return
+    with storage.open_binary(storage.place(chunk.source, base)) as source:
+        source.seek(chunk.start)
+        left = chunk.length
+
+        def read(n: int) -> bytes:
+            nonlocal left
+            data = source.read(min(n, left))
+            left -= len(data)
+            return data
+
+        lines = chain.from_iterable(split(read, chunk.first))
+        yield from split_rows(lines, SEPARATORS[chunk.kind]) if chunk.kind in SEPARATORS else lines
+
+
+def _read_parquet(chunk: Chunk, options: Options) -> Iterator[tuple[int, Record, int]]:
+    import pyarrow as pa
+
+    assert isinstance(chunk.data, bytes), "Parquet travels"
+    (batch,) = pa.ipc.open_stream(chunk.data)
+    for number, fields in enumerate(rows_of(batch), chunk.first):
+        if is_sampled(number, options.sample):
+            yield number, from_fields(fields, number, options), len(fields.get(options.text_field) or "")
+
+
+def rows_of(batch: Any) -> Iterator[dict[str, Any]]:
+    """The rows of an Arrow batch; a string that is not UTF-8 comes as its bytes."""
+    columns = {name: _values(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    for i in range(len(batch)):
+        yield {name: values[i] for name, values in columns.items()}
+
+
+def _values(column: Any) -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+    except UnicodeDecodeError:
+        values = []
+        for scalar in column:
+            try:
+                values.append(scalar.as_py())
+            except UnicodeDecodeError:
+                values.append(scalar.as_buffer().to_pybytes())
+    return values
+
+
+def read_articles(
+    inputs: Sequence[str], options: Options, stdin: BinaryIO | None, note: sources.Note, kind: str | None = None
+) -> Iterator[Article | Failure]:
+    """The article of every record in `inputs` (as `detector batch` takes them), in order, or why there is none."""
+    for chunk in cut(inputs, kind, options, stdin):
+        if chunk.bad is not None:
+            yield chunk.bad
+        else:
+            yield from (record.given for _, record, _ in read_chunk(chunk, options, note))

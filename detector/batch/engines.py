@@ -1,0 +1,122 @@
+"""Where tasks run: in this process, in others here, or on a Dask or Ray cluster, by joblib's backends; in order."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Generator, Iterator
+from itertools import chain, islice
+from typing import Any
+
+from detector.batch.work import Done, Task, do
+from detector.errors import DetectorError, UsageError
+from detector.scoring import Detector
+
+ENGINES = ("local", "dask", "ray")
+DEATHS = 3  # in a row, without a chunk finished between them
+IN_FLIGHT = 4  # chunks a process, where rows come back and a slow reader must not let them pile up
+
+
+class WorkerError(DetectorError):
+    """Worker processes die, again and again."""
+
+    code = "worker"
+
+
+def spread(
+    tasks: Iterator[Task], detector: Detector | None, jobs: int, engine: str = "local", address: str | None = None
+) -> Generator[Done, None, None]:
+    """What became of each task, in order.
+
+    A task whose worker died is done again. With one local job all is done here, and nothing else is loaded.
+
+    Raises what a task raises; WorkerError where DEATHS workers in a row die and nothing gets done.
+    """
+    if engine == "local" and jobs == 1:
+        yield from (do(task, detector) for task in tasks)
+        return
+    with _cluster(engine, address):
+        yield from _in_parallel(tasks, jobs if engine == "local" else -1)
+
+
+@contextlib.contextmanager
+def _cluster(engine: str, address: str | None) -> Iterator[None]:
+    """joblib's backend for an engine, while the block lasts. Raises UsageError where there is none."""
+    if engine == "local":
+        yield
+        return
+    from joblib import parallel_config
+
+    try:
+        if engine == "dask":
+            from distributed import Client
+
+            client: Any = Client
+            connection = client(address, timeout="10s")
+        else:
+            import ray
+            from ray.util.joblib import register_ray
+
+            ray.init(address=address, log_to_driver=False)
+            register_ray()
+            connection = contextlib.ExitStack()
+            connection.callback(ray.shutdown)
+    except ImportError:
+        raise UsageError(f"--engine {engine} needs a library: pip install 'detector[{engine}]'") from None
+    except (OSError, ConnectionError) as e:
+        raise UsageError(f"no {engine} cluster answers at {address} ({type(e).__name__}): check --address") from None
+    with connection, parallel_config(backend=engine):
+        yield
+
+
+def _in_parallel(tasks: Iterator[Task], jobs: int) -> Iterator[Done]:
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    pending: dict[int, Task] = {}
+    failed: list[BaseException] = []
+
+    def watched() -> Iterator[Task]:
+        # joblib reads ahead in threads of its own, where an error would be lost
+        try:
+            for task in tasks:
+                pending[task.number] = task
+                yield task
+        except BaseException as e:
+            failed.append(e)
+
+    fresh, deaths = watched(), 0
+    first = next(fresh, None)
+    # Rows that are handed back are awaited a window at a time, or a slow reader would let them pile up.
+    window = None if first is None or first.part else IN_FLIGHT * jobs
+    while pending:
+        again = list(pending.values())
+        stream: Iterator[Task] = islice(chain(again, fresh), window)
+        results = Parallel(n_jobs=jobs, return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")(
+            delayed(do_quietly)(task) for task in stream
+        )
+        try:
+            with contextlib.closing(results):
+                for done in results:
+                    deaths = 0
+                    del pending[done.number]
+                    yield done
+        except TerminatedWorkerError:
+            deaths += 1
+            if deaths == DEATHS:
+                raise WorkerError(
+                    f"{deaths} worker processes in a row died at chunk {min(pending)}: "
+                    "give them more memory, or use fewer --jobs"
+                ) from None
+            continue
+        if window and (task := next(fresh, None)):
+            pending[task.number] = task
+    if failed:
+        raise failed[0]
+
+
+def do_quietly(task: Task) -> Done:
+    """`do`, in a process that leaves Ctrl-C to the one that started it."""
+    with contextlib.suppress(ValueError):  # a worker's thread may set none
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return do(task)

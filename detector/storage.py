@@ -1,0 +1,246 @@
+"""Where bytes are: files here, or any URL that fsspec knows (s3://, gs://, memory://); listed, read, written whole."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from detector.errors import UsageError
+
+ZSTD = "it is compressed with zstd: pip install 'detector[zstd]', or decompress it first"
+_PLUGIN = "which needs a library that is not installed: pip install 'detector[remote]' and the store's fsspec plugin"
+
+
+def is_url(path: str) -> bool:
+    return "://" in path
+
+
+def place(path: str, base: str) -> str:
+    """A relative path as seen from `base`; a URL, or any path where `base` is empty, as it is."""
+    return path if is_url(path) else os.path.join(base, path)
+
+
+def is_special(path: str) -> bool:
+    """Whether `path` is a pipe or a device, which is written as it comes and never replaced."""
+    return not is_url(path) and os.path.exists(path) and not os.path.isfile(path)
+
+
+def filesystem(url: str) -> tuple[Any, str]:
+    """fsspec's file system for a URL, and the path in it. Raises UsageError where its library is missing."""
+    try:
+        import fsspec
+
+        system, path = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError):
+        raise UsageError(f"{url} is on {url.partition('://')[0]}, {_PLUGIN}") from None
+    return system, path
+
+
+def open_binary(path: str) -> BinaryIO:
+    """A file or URL, open for reading. Raises OSError."""
+    if not is_url(path):
+        return open(path, "rb")
+    system, inner = filesystem(path)
+    stream: BinaryIO = system.open(inner, "rb")
+    return stream
+
+
+def identify(path: str) -> tuple[int, str]:
+    """The size of a file in bytes, and what changes when it is written (its time, or its store's tag)."""
+    if not is_url(path):
+        s = os.stat(path)
+        return s.st_size, str(s.st_mtime_ns)
+    system, inner = filesystem(path)
+    info = system.info(inner)
+    stamp = next((info[k] for k in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated") if k in info), "")
+    return int(info["size"] or 0), str(stamp)
+
+
+def find(url: str) -> list[str]:
+    """The files that a URL names: itself, those in the folder that it is, or those that match it as a pattern."""
+    system, inner = filesystem(url)
+    if any(c in inner for c in "*?["):
+        found = sorted(p for p in system.glob(inner) if system.isfile(p))
+    elif system.isdir(inner):
+        found = sorted(system.find(inner))
+    else:
+        return [url]
+    return [system.unstrip_protocol(p) for p in found]
+
+
+Read = Callable[[int], bytes]  # at most so many bytes, as soon as there are any; none at the end
+
+
+def compression(path: str) -> str:
+    """`gz`, `zst` or nothing, by the name."""
+    ending = path.rsplit(".", 1)[-1].lower()
+    return ending if ending in ("gz", "zst") else ""
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[tuple[Read, Callable[[], int]]]:
+    """A way to read a file's bytes, decompressed, and a way to tell how much of the file that has taken.
+
+    Raises OSError, also (as `damaged`) where compressed data ends early or makes no sense.
+    """
+    with open_binary(path) as raw:
+        kind = compression(path)
+        if kind == "gz":
+            with gzip.GzipFile(fileobj=raw) as stream:
+                yield _refuse_damage(stream.read1), raw.tell
+        elif kind == "zst":
+            yield _refuse_damage(_zstd(raw)), raw.tell
+        else:
+            yield raw.read1 if hasattr(raw, "read1") else raw.read, raw.tell
+
+
+def _refuse_damage(read: Read) -> Read:
+    def read_or_refuse(n: int) -> bytes:
+        try:
+            return read(n)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as e:
+            raise OSError(0, f"its compressed data is damaged or cut short ({type(e).__name__})") from None
+
+    return read_or_refuse
+
+
+def _zstd(raw: BinaryIO) -> Read:
+    try:
+        import zstandard
+    except ImportError:
+        raise OSError(0, ZSTD) from None
+    # The library's own stream says nothing when a frame is cut short.
+    frame, fed = zstandard.ZstdDecompressor().decompressobj(), False
+
+    def read(n: int) -> bytes:
+        nonlocal frame, fed
+        while True:
+            data = frame.unused_data if frame.eof else raw.read(1 << 16)
+            if frame.eof:
+                data = data or raw.read(1 << 16)
+                frame, fed = zstandard.ZstdDecompressor().decompressobj(), False
+            if not data:
+                if fed:
+                    raise EOFError
+                return b""
+            fed = True
+            try:
+                out: bytes = frame.decompress(data)
+            except zstandard.ZstdError:
+                raise EOFError from None
+            if out:
+                return out
+
+    return read
+
+
+def compress(data: bytes, kind: str) -> bytes:
+    """`data` as one gzip member or zstd frame (a file may hold many), the same bytes every time; or as it is."""
+    if kind == "gz":
+        return gzip.compress(data, 6, mtime=0)
+    if kind == "zst":
+        try:
+            import zstandard
+        except ImportError:
+            raise UsageError("zstd output needs a library: pip install 'detector[zstd]'") from None
+        return zstandard.ZstdCompressor(level=6).compress(data)
+    return data
+
+
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[BinaryIO]:
+    """A stream whose bytes stand at `path` when the block ends, all of them or (if it raises) none.
+
+    They go to a temporary file beside `path`, which is synced and renamed; a pipe or device is written directly, and
+    a store of objects shows an object only when it is whole.
+
+    Raises UsageError where `path` cannot be written.
+    """
+    if is_url(path):
+        with _writing_url(path) as sink:
+            yield sink
+        return
+    target = os.path.realpath(path)  # a link stays a link
+    special = is_special(target)
+    folder, name = os.path.split(target)
+    partial = target if special else os.path.join(folder, f".{name}.{os.getpid()}.part")
+    try:
+        sink = open(partial, "wb")  # noqa: SIM115 - closed below, before the rename
+    except OSError as e:
+        raise UsageError(f"{path} cannot be written ({e.strerror}): choose another --output") from None
+    if special:
+        with sink:
+            yield sink
+        return
+    try:
+        with sink:
+            yield sink
+            sink.flush()
+            os.fsync(sink.fileno())
+        os.replace(partial, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        raise
+    _sync_folder(folder)
+
+
+@contextlib.contextmanager
+def _writing_url(url: str) -> Iterator[BinaryIO]:
+    system, inner = filesystem(url)
+    partial = f"{inner}.{os.getpid()}.part"
+    try:
+        with system.open(partial, "wb") as sink:
+            yield sink
+        system.mv(partial, inner)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            system.rm_file(partial)
+        raise
+
+
+def _sync_folder(folder: str) -> None:
+    """Makes a rename outlast a power cut, where folders can be synced (Windows has no such thing)."""
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def make_folder(path: str) -> None:
+    """A folder that is there. Raises UsageError where it cannot be made."""
+    try:
+        if is_url(path):
+            system, inner = filesystem(path)
+            system.makedirs(inner, exist_ok=True)
+        else:
+            os.makedirs(path, exist_ok=True)
+    except OSError as e:
+        raise UsageError(f"{path} cannot be made ({e.strerror or type(e).__name__}): choose another --output") from None
+
+
+def sizes(folder: str) -> dict[str, int]:
+    """The files of a folder by name, with their sizes in bytes."""
+    if is_url(folder):
+        system, inner = filesystem(folder)
+        return {i["name"].rsplit("/", 1)[-1]: i["size"] for i in system.ls(inner, detail=True)}
+    with os.scandir(folder) as entries:
+        return {e.name: e.stat().st_size for e in entries if e.is_file()}
+
+
+def remove_folder(path: str) -> None:
+    """Removes a folder and all in it, as far as it can."""
+    import shutil
+
+    if is_url(path):
+        system, inner = filesystem(path)
+        with contextlib.suppress(OSError):
+            system.rm(inner, recursive=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
