@@ -20,7 +20,7 @@ except ImportError:
 if TYPE_CHECKING:
     from detector.scoring import Detector
 
-Table = TypeVar("Table", pa.Table, pa.RecordBatch)
+Table = TypeVar("Table")  # pyarrow's Table or RecordBatch
 
 _EVIDENCE = pa.struct(
     {"signal": pa.string(), "start": pa.int32(), "end": pa.int32(), "text": pa.string(), "note": pa.string()}
@@ -112,13 +112,14 @@ def score_table(
     from detector.batch.chunks import rows_of
     from detector.batch.records import Options, from_fields
 
+    source: Any = table
     for name in (text, *([id] if id else []), *keep):
-        if name not in table.schema.names:
-            raise UsageError(f"no column {name!r} in the table (its columns: {', '.join(table.schema.names)[:400]})")
+        if name not in source.schema.names:
+            raise UsageError(f"no column {name!r} in the table (its columns: {', '.join(source.schema.names)[:400]})")
     if taken := [name for name in keep if name in TYPES]:
         raise UsageError(f"column {taken[0]!r} would hide the verdict's own: rename it before scoring")
     options = Options(text_field=text, id_field=id or "", contributions=contributions)
-    wanted = table.select(list(dict.fromkeys([text, *([id] if id else [])])))
+    wanted = source.select(list(dict.fromkeys([text, *([id] if id else [])])))
     batches = [wanted] if isinstance(wanted, pa.RecordBatch) else wanted.to_batches()
     records = (fields for batch in batches for fields in rows_of(batch))
     given = (from_fields(fields, number, options).given for number, fields in enumerate(records, 1))
@@ -126,12 +127,14 @@ def score_table(
     scored: pa.Table = to_table(
         (rows.flatten(rows.to_fields(o, {}, options)) for o in outcomes if o is not None), SCHEMA
     )
-    fields = [*(table.schema.field(n) for n in keep), *SCHEMA]
-    kept = [table.column(n) for n in keep]
-    if isinstance(table, pa.RecordBatch):
+    fields = [*(source.schema.field(n) for n in keep), *SCHEMA]
+    kept = [source.column(n) for n in keep]
+    if isinstance(source, pa.RecordBatch):
         verdicts = [pa.concat_arrays(c.chunks) if c.num_chunks else pa.array([], c.type) for c in scored.columns]
-        return pa.RecordBatch.from_arrays([*kept, *verdicts], schema=pa.schema(fields))
-    return pa.table([*kept, *scored.columns], schema=pa.schema(fields))
+        batch: Table = pa.RecordBatch.from_arrays([*kept, *verdicts], schema=pa.schema(fields))
+        return batch
+    whole: Table = pa.table([*kept, *scored.columns], schema=pa.schema(fields))
+    return whole
 
 
 @lru_cache(maxsize=1)

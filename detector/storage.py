@@ -152,11 +152,13 @@ def compress(data: bytes, kind: str) -> bytes:
 
 
 @contextlib.contextmanager
-def writing(path: str) -> Iterator[BinaryIO]:
+def writing(path: str, lasting: bool = True) -> Iterator[BinaryIO]:
     """A stream whose bytes stand at `path` when the block ends, all of them or (if it raises) none.
 
     They go to a temporary file beside `path`, which is synced and renamed; a pipe or device is written directly, and
     a store of objects shows an object only when it is whole.
+
+    `lasting` makes the rename outlast a power cut too; its bytes always do.
 
     Raises UsageError where `path` cannot be written.
     """
@@ -186,7 +188,8 @@ def writing(path: str) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             os.unlink(partial)
         raise
-    _sync_folder(folder)
+    if lasting:
+        _sync_folder(folder)
 
 
 @contextlib.contextmanager

@@ -16,8 +16,11 @@ from hypothesis import strategies as st
 
 from detector import batch
 from detector.article import MAX_CHARS, Article
-from detector.batch import Options, Tally, read_chunks, read_record, writing
-from detector.errors import UsageError
+from detector.batch import Options, chunks, work, writing
+from detector.batch import run as runs
+from detector.batch.records import read_record
+from detector.errors import ModelError, UsageError
+from detector.report import to_row
 from detector.sources import Failure
 from detector.verdict import Verdict
 
@@ -38,6 +41,7 @@ def test_one_row_for_each_line_in_order():
     assert [row["id"] for row in rows] == [f"r{i}" for i in range(200)]
     assert code == 0
     assert err.startswith("detector: 200 records: ")
+    assert " articles a second, " in err
 
 
 def test_no_lines_give_no_rows():
@@ -126,20 +130,12 @@ def test_refusal_quotes_no_article():
 
 
 def test_fifty_megabyte_line_is_one_row_and_is_never_held():
-    class Counted(io.BytesIO):
-        longest = 0
-
-        def readline(self, size: int | None = -1, /) -> bytes:
-            piece = super().readline(size)
-            self.longest = max(self.longest, len(piece))
-            return piece
-
-    source = Counted(lines({"text": TEXT}, {"id": "x", "text": "word " * 10_000_000}, {"text": TEXT}))
-    sink = io.BytesIO()
-    *_, tally = batch.run(loaded(), source, sink, Options())
-    assert (tally.records, dict(tally.errors)) == (3, {"too_long": 1})
-    assert source.longest <= batch.MAX_LINE_BYTES + 1
-    assert [json.loads(row)["id"] for row in sink.getvalue().splitlines()] == ["1", "2", "3"]
+    data = lines({"text": TEXT}, {"id": "x", "text": "word " * 10_000_000}, {"text": TEXT})
+    held = [line.data for group in chunks.split(io.BytesIO(data).read1) for line in group]
+    assert [len(d or b"") < 200 for d in held] == [True] * 3
+    code, rows, err = score_lines(data)
+    assert (code, [row["id"] for row in rows]) == (3, ["1", "2", "3"])
+    assert "1 failed (too_long 1)" in err
 
 
 def test_byte_order_mark_is_no_part_of_the_first_line():
@@ -172,39 +168,46 @@ def test_hostile_text_comes_back_whole(text: str):
 def test_duplicate_ids_are_scored_and_warned_of():
     code, rows, err = score_lines(lines(*({"id": i, "text": TEXT} for i in ("a", "b", "a", "a", 3))))
     assert (code, len(rows)) == (0, 5)
-    assert "warning: 2 records have the id of an earlier one (lines 3, 4)" in err
+    assert "warning: 2 records have the id of an earlier one (rows 3, 4)" in err
 
 
-def test_duplicates_of_many():
-    tally = Tally()
-    for i in range(100_000):
-        tally.count(Failure(str(i), "empty", "x"))
-    assert tally.duplicates() == []
-    tally.count(Failure("99", "empty", "x"))
-    assert tally.duplicates() == [100_001]
+@given(st.lists(st.integers(0, 50)), st.integers(1, 7))
+def test_duplicates_are_found_in_any_number_of_passes(ids: list[int], at_once: int):
+    seen = set[int]()
+    expected = [i for i, id in enumerate(ids, 1) if id in seen or seen.add(id)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_IDS_AT_ONCE", at_once)
+        told = runs.Ids(None)
+        told.add(b"".join(work._digest(str(id)) for id in ids))
+        repeats = told.duplicates()
+    assert (repeats.total, list(repeats.first)) == (len(expected), expected[: work.SHOWN])
 
 
-@given(st.lists(st.binary(max_size=20).map(lambda b: b.replace(b"\n", b""))), st.booleans())
-def test_chunks_hold_every_line_once(given: list[bytes], ended: bool):
+@given(st.lists(st.binary(max_size=20).map(lambda b: b.replace(b"\n", b""))), st.booleans(), st.integers(1, 9))
+def test_lines_are_split_once_however_they_arrive(given: list[bytes], ended: bool, at_once: int):
     data = b"\n".join(given) + (b"\n" if ended and given else b"")
-    read = [line for chunk in read_chunks(io.BytesIO(data.removeprefix(b"\xef\xbb\xbf"))) for line in chunk.lines]
-    assert b"".join(line or b"" for line in read) == data.removeprefix(b"\xef\xbb\xbf")
-    assert all((line or b"").count(b"\n") <= 1 for line in read)
+    source = io.BytesIO(data)
+    read = [line for group in chunks.split(lambda n: source.read(at_once)) for line in group]
+    assert b"".join(line.data or b"" for line in read) == data
+    assert [line.number for line in read] == list(range(1, len(read) + 1))
+    assert all((line.data or b"").count(b"\n") <= 1 for line in read)
 
 
-def test_chunks_are_numbered_and_bounded():
-    chunks = list(read_chunks(io.BytesIO(b"x\n" * 1000 + (b"y" * 3_000_000 + b"\n") * 5)))
-    assert [c.first for c in chunks[1:]] == [a.first + len(a.lines) for a in chunks[:-1]]
-    assert sum(len(c.lines) for c in chunks) == 1005
-    assert all(len(c.lines) <= batch.CHUNK_LINES for c in chunks)
-    assert all(sum(len(line or b"") for line in c.lines) < batch.CHUNK_BYTES + 3_000_001 for c in chunks)
+def test_chunks_are_numbered_and_bounded(tmp_path: Path):
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b"x\n" * 1000 + (b"y" * 3_000_000 + b"\n") * 5)
+    cut = list(chunks.cut(chunks.Inputs((str(source),)), Options(chunk=64), None))
+    assert [(c.first, c.start) for c in cut[1:]] == [(a.first + a.records, a.start + a.length) for a in cut[:-1]]
+    assert sum(c.records for c in cut) == 1005
+    assert all(c.records <= 64 and c.length < chunks.CHUNK_BYTES + 3_000_001 for c in cut)
+    assert cut[-1].position == source.stat().st_size
 
 
 def test_hundred_thousand_lines():
     code, rows, err = score_lines(b'{"text": ""}\n' * 100_000)
     assert (code, len(rows)) == (3, 100_000)
     assert rows[-1]["id"] == "100000"
-    assert err == "detector: 100,000 records: 100,000 failed (empty 100,000)\n"
+    assert "detector: 100,000 records: 100,000 failed (empty 100,000)\n" in err
 
 
 def test_rows_are_the_same_with_any_number_of_jobs(tmp_path: Path):
@@ -212,10 +215,14 @@ def test_rows_are_the_same_with_any_number_of_jobs(tmp_path: Path):
     source.write_bytes(
         b"".join(lines({"id": f"r{i}", "text": f"{TEXT} {i} " * (i % 50)}) if i % 7 else b"{\n" for i in range(300))
     )
-    results = [run("batch", source, "--output", tmp_path / f"{jobs}", "--jobs", jobs) for jobs in (1, 2, 3)]
+    jobs = (1, 2, 3)
+    results = [run("batch", source, "--output", tmp_path / f"{n}", "--jobs", n, "--chunk", 16) for n in jobs]
     assert {r.code for r in results} == {3}
-    assert len({r.err for r in results}) == 1
-    assert len({(tmp_path / f"{jobs}").read_bytes() for jobs in (1, 2, 3)}) == 1
+    assert len({r.err.splitlines()[0] for r in results}) == 1
+    outputs = {(tmp_path / f"{n}").read_bytes() for n in jobs}
+    piped = [run("batch", source, "--output", "-", "--jobs", n, "--chunk", 16).stdout for n in (1, 2)]
+    assert outputs == set(piped)
+    assert sorted(os.listdir(tmp_path)) == ["1", "2", "3", "in.jsonl"]
 
 
 def test_library_command_and_batch_give_the_same_bytes(tmp_path: Path):
@@ -223,9 +230,9 @@ def test_library_command_and_batch_give_the_same_bytes(tmp_path: Path):
     seeds = sorted((Path(__file__).resolve().parents[1] / "seeds").glob("*.txt"))
     texts = {str(p): p.read_bytes().decode() for p in seeds}
     data = lines(*({"id": id, "text": text} for id, text in texts.items()))
-    expected = "".join(batch.to_row(loaded().score(Article(t, id)), 8) + "\n" for id, t in texts.items()).encode()
+    expected = "".join(to_row(loaded().score(Article(t, id)), 8) + "\n" for id, t in texts.items()).encode()
     many = loaded().score_many(Article(t, id) for id, t in texts.items())
-    assert "".join(batch.to_row(v, 8) + "\n" for v in many).encode() == expected
+    assert "".join(to_row(v, 8) + "\n" for v in many).encode() == expected
     assert run("score", *seeds, "--format", "jsonl").stdout == expected
     as_list = run("score", *seeds, "--format", "json").stdout
     assert as_list == b"[\n" + expected.rstrip(b"\n").replace(b"\n", b",\n") + b"\n]\n"
@@ -241,8 +248,8 @@ def test_contributions(option: str, n: int | None):
 
 
 def test_model_that_changed_during_the_run_is_refused():
-    with pytest.raises(batch.ModelError, match="start the run again"):
-        batch._load.__wrapped__(None, "v1@000000000000")
+    with pytest.raises(ModelError, match="start the run again"):
+        work.load.__wrapped__(None, "v1@000000000000")
 
 
 # output

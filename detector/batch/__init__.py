@@ -4,10 +4,10 @@
 processes and machines, `run` loses nothing.
 """
 
-from detector.batch.chunks import read_articles
+from detector.batch.chunks import Inputs, read_articles
 from detector.batch.records import CONTRIBUTIONS, Options
 from detector.batch.rows import Outcome
 from detector.batch.work import Tally, score_one
 from detector.storage import writing
 
-__all__ = ["CONTRIBUTIONS", "Options", "Outcome", "Tally", "read_articles", "score_one", "writing"]
+__all__ = ["CONTRIBUTIONS", "Inputs", "Options", "Outcome", "Tally", "read_articles", "score_one", "writing"]

@@ -72,13 +72,25 @@ def kind_of(path: str, given: str | None = None) -> str:
     return KINDS.get(os.path.splitext(name)[1], "jsonl")
 
 
-def expand(inputs: Iterable[str]) -> Iterator[str | Failure]:
-    """The files that `inputs` (files, folders, globs, URLs, `-`) name, in order, one at a time."""
-    for given in inputs:
-        if storage.is_url(given):
-            yield from storage.find(given)
-        else:
-            yield from sources.expand(given, SEARCHED)
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is read: files, folders, globs, URLs, `-` for stdin. `kind` is that of all, None to go by their names.
+
+    What stands at `but` is left out: a run's own output may stand in a folder that it reads.
+    """
+
+    paths: tuple[str, ...]
+    kind: str | None = None
+    but: tuple[str, ...] = ()
+
+    def files(self) -> Iterator[str | Failure]:
+        """The files that there are, in order, one at a time."""
+        for given in self.paths:
+            found = storage.find(given) if storage.is_url(given) else sources.expand(given, SEARCHED)
+            yield from (path for path in found if isinstance(path, Failure) or not self._is_left_out(path))
+
+    def _is_left_out(self, path: str) -> bool:
+        return any(f"{os.path.abspath(path)}/".startswith(f"{os.path.abspath(but)}/") for but in self.but)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +105,36 @@ class Identity:
     first: str | None = None  # the first file of records
 
 
-def identify(inputs: Sequence[str], given: str | None) -> Identity:
-    """The identity of `inputs`; files that cannot be found are part of it."""
+def identify(inputs: Inputs) -> Identity:
+    """The identity of `inputs`; files that cannot be found are part of it.
+
+    Raises InputError where none can.
+    """
+    failure: Failure | None = None
     files, total, records, pages, first = 0, 0, list[list[Any]](), False, None
     digest = hashlib.blake2b(digest_size=16)
-    for path in expand(inputs):
-        files += 1
+    for path in inputs.files():
         name, size, stamp = (path.id, 0, path.code) if isinstance(path, Failure) else (path, *_stamp(path))
         total += size
         digest.update(f"{name}\0{size}\0{stamp}\n".encode("utf-8", "surrogatepass"))
         if isinstance(path, Failure):
+            failure = failure or path
             continue
-        if kind_of(path, given) == "document":
+        if stamp in _GONE:
+            failure = failure or Failure(path, "not_found", "no such file or folder: check the path")
+            continue
+        files += 1
+        if kind_of(path, inputs.kind) == "document":
             pages = pages or sources.is_page(path)
         else:
             first = first or path
             records.append([path, size, stamp])
+    if failure and not files:
+        raise InputError(f"{failure.id}: {failure.message}", failure.code)
     return Identity(files, total, digest.hexdigest(), records, pages, first)
+
+
+_GONE = (FileNotFoundError.__name__, NotADirectoryError.__name__)
 
 
 def _stamp(path: str) -> tuple[int, str]:
@@ -121,14 +146,11 @@ def _stamp(path: str) -> tuple[int, str]:
         return 0, type(e).__name__
 
 
-def cut(
-    inputs: Sequence[str], given: str | None, options: Options, stdin: BinaryIO | None, eager: bool = False
-) -> Iterator[Chunk]:
+def cut(inputs: Inputs, options: Options, stdin: BinaryIO | None, eager: bool = False) -> Iterator[Chunk]:
     """The chunks of `inputs`, in order; always the same ones for the same bytes and options.
 
     Args:
-        inputs: files, folders, globs, URLs, `-` for stdin.
-        given: the kind of all of them, or None to go by their names.
+        inputs: what is cut.
         options: how many records a chunk holds, which are sampled, how many there are at most.
         stdin: what `-` reads.
         eager: cut where stdin pauses, so that a slow stream's rows come at once.
@@ -142,16 +164,15 @@ def cut(
             yield _document_chunk(documents, before)
             documents.clear()
 
-    for number, path in enumerate(expand(inputs), 1):
+    for number, path in enumerate(inputs.files(), 1):
         if left == 0:
             break
         if isinstance(path, Failure):
             yield from gathered()
-            # a file that was named and is no record is an error row where files are the records
             yield Chunk(path.id, "bad", 0, 0, path.code, before, bad=path)
             continue
-        size = _stamp(path)[0]
-        if kind_of(path, given) == "document":
+        size, kind = _stamp(path)[0], kind_of(path, inputs.kind)
+        if kind == "document":
             before += size
             if is_sampled(number, options.sample):
                 documents.append(path)
@@ -160,7 +181,7 @@ def cut(
                 yield from gathered()
             continue
         yield from gathered()
-        for chunk in _cut_source(path, kind_of(path, given), options, left, before, stdin, eager):
+        for chunk in _cut_source(path, kind, options, left, before, stdin, eager):
             left = None if left is None else left - chunk.records
             yield chunk
         before += size
@@ -474,10 +495,10 @@ def _values(column: Any) -> list[Any]:
 
 
 def read_articles(
-    inputs: Sequence[str], options: Options, stdin: BinaryIO | None, note: sources.Note, kind: str | None = None
+    inputs: Inputs, options: Options, stdin: BinaryIO | None, note: sources.Note
 ) -> Iterator[Article | Failure]:
-    """The article of every record in `inputs` (as `detector batch` takes them), in order, or why there is none."""
-    for chunk in cut(inputs, kind, options, stdin):
+    """The article of every record in `inputs`, in order, or why there is none."""
+    for chunk in cut(inputs, options, stdin):
         if chunk.bad is not None:
             yield chunk.bad
         else:

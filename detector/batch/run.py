@@ -23,7 +23,7 @@ import numpy as np
 
 from detector import __version__, storage
 from detector.batch import chunks, engines, rows
-from detector.batch.chunks import Chunk, Identity
+from detector.batch.chunks import Chunk, Identity, Inputs
 from detector.batch.engines import WorkerError
 from detector.batch.records import Options
 from detector.batch.work import SHOWN, Done, Repeats, Tally, Task
@@ -48,7 +48,7 @@ class StoppedError(DetectorError):
 class Job:
     """A batch run as it was asked for."""
 
-    inputs: tuple[str, ...]
+    paths: tuple[str, ...]
     output: str
     options: Options = field(default_factory=Options)
     kind: str | None = None  # of all inputs; None goes by their names
@@ -66,6 +66,12 @@ class Job:
     def streams(self) -> bool:
         """Whether rows go straight to a pipe or device, where nothing can be resumed."""
         return self.output == STDIN or is_special(self.output)
+
+    @property
+    def inputs(self) -> Inputs:
+        """What is read, its own output left out."""
+        own = () if self.streams or storage.is_url(self.output) else (self.output, self.run_folder)
+        return Inputs(self.paths, self.kind, own)
 
     @property
     def run_folder(self) -> str:
@@ -92,7 +98,7 @@ def run(
     Raises UsageError where the job makes no sense or does not fit the run that it would resume, StoppedError beyond
     the errors allowed, OSError where reading or writing breaks off. All but the first can be resumed.
     """
-    identity = chunks.identify(job.inputs, job.kind)
+    identity = chunks.identify(job.inputs)
     job = replace(job, options=_settle(job.options, identity, job.kind))
     types = _types(job.options, identity, job.kind)
     if job.streams:
@@ -103,9 +109,9 @@ def run(
 
 def survey(job: Job, stdin: BinaryIO | None, note: Note) -> Generator[Progress, None, None]:
     """Reads everything, scores and writes nothing: how far it is, after each chunk."""
-    identity = chunks.identify(job.inputs, job.kind)
+    identity = chunks.identify(job.inputs)
     progress, ids = Progress(Tally(), identity.bytes), Ids(None)
-    cut = chunks.cut(job.inputs, job.kind, job.options, stdin)
+    cut = chunks.cut(job.inputs, job.options, stdin)
     tasks = (Task(i, chunk, job.options, {}, None, None, None, "") for i, chunk in enumerate(cut))
     for done in engines.spread(tasks, None, 1):
         _add(progress, ids, done, note)
@@ -192,7 +198,7 @@ def _stream(
     if job.resume:
         raise UsageError("what goes to a pipe cannot be resumed: name a file with --output")
     progress, ids = Progress(Tally(), identity.bytes), Ids(None)
-    cut = chunks.cut(job.inputs, job.kind, job.options, stdin, eager=job.jobs == 1)
+    cut = chunks.cut(job.inputs, job.options, stdin, eager=job.jobs == 1)
     tasks = _tasks(job, cut, types, detector.model.id, 0, None)
     with contextlib.ExitStack() as stack:
         if job.output == STDIN:
@@ -221,7 +227,7 @@ def _keep(
         _begin(job, folder, parts, _describe(job, identity, detector))
         with Manifest(folder, parts) as manifest:
             progress = Progress(manifest.tally, identity.bytes, resumed=manifest.tally.records)
-            cut = chunks.cut(job.inputs, job.kind, job.options, stdin)
+            cut = chunks.cut(job.inputs, job.options, stdin)
             for expected in manifest.digests():
                 chunk = next(cut, None)
                 if chunk is None or chunk.digest != expected:
@@ -285,7 +291,7 @@ def _describe(job: Job, identity: Identity, detector: Detector) -> dict[str, Any
         "format": FORMAT,
         "detector": __version__,
         "model": detector.model.id,
-        "inputs": list(job.inputs),
+        "inputs": list(job.paths),
         "kind": job.kind,
         "options": asdict(job.options),
         "identity": asdict(identity),

@@ -152,7 +152,8 @@ def do(task: Task, detector: Detector | None = None) -> Done:
     data = rows.encode(written, task.options, task.types) if detector is not None else b""
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()
     if task.part is not None:
-        with storage.writing(storage.place(task.part, task.base)) as sink:
+        # A part that is lost with its name is seen to be missing, and done again.
+        with storage.writing(storage.place(task.part, task.base), lasting=False) as sink:
             sink.write(data)
     return Done(
         number=task.number,

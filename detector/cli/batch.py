@@ -82,6 +82,7 @@ def run_batch(
     summary: Annotated[str | None, typer.Option(metavar="FILE", help="Where the summary goes as JSON, too.")] = None,
     from_kind: Annotated[Kind | None, typer.Option("--from", help="What INPUT is, if its name does not say.")] = None,
     to_form: Annotated[Form | None, typer.Option("--to", help="What OUT is, if its name does not say.")] = None,
+    chunk: Annotated[int, typer.Option(metavar="N", min=1, help="Records in a chunk: what a crash costs.")] = 256,
     run_dir: Annotated[str | None, typer.Option(metavar="DIR", help="Where progress is kept; else OUT.run.")] = None,
     model: Model = None,
 ) -> int:
@@ -125,9 +126,10 @@ def run_batch(
         compression=packed,
         sample=_share(sample, "--sample") if sample is not None else 1.0,
         limit=limit,
+        chunk=chunk,
     )
     job = Job(
-        inputs=tuple(inputs),
+        paths=tuple(inputs),
         output=output,
         options=options,
         kind=from_kind and str(from_kind),

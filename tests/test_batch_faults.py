@@ -1,0 +1,372 @@
+"""Faults that a batch run survives, with real processes and real files: who dies, what is full, what changed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = "The ferry was late again, and nobody on the quay could say why it had not left the other side. "
+
+
+def write_records(path: Path, n: int, words: int = 1) -> Path:
+    """Records of which each has a text of its own, and one in nine is bad."""
+    path.write_bytes(
+        b"".join(
+            b"{\n" if i % 9 == 8 else json.dumps({"id": f"r{i}", "text": f"{i} " + TEXT * words}).encode() + b"\n"
+            for i in range(n)
+        )
+    )
+    return path
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "detector.cli", "batch", *map(str, arguments)]
+
+
+def begin(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
+    """A run in a process of its own."""
+    return subprocess.Popen(command(*arguments), cwd=ROOT, stderr=subprocess.PIPE, **options)
+
+
+def finish(*arguments: object, **options: Any) -> tuple[int, str]:
+    """The exit code of a run, and what it said."""
+    done = subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, timeout=120, **options)
+    assert b"Traceback" not in done.stderr
+    return done.returncode, done.stderr.decode()
+
+
+def wait_for_chunks(run: subprocess.Popen[bytes], folder: Path, n: int) -> None:
+    """Until `n` chunks are done, or the run is."""
+    done = folder / "done.jsonl"
+    while run.poll() is None and not (done.exists() and done.read_bytes().count(b"\n") >= n):
+        time.sleep(0.005)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started, and that still run."""
+    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True).stdout
+    return [int(line.split()[0]) for line in listed.splitlines() if "loky" in line and "tracker" not in line]
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_records(tmp_path_factory.mktemp("records") / "in.jsonl", 600)
+
+
+@pytest.fixture(scope="module")
+def whole(records: Path) -> bytes:
+    """The output of a run that nothing interrupted."""
+    out = records.with_name("whole.jsonl")
+    assert finish(records, "--output", out, "--chunk", 10)[0] == 3
+    return out.read_bytes()
+
+
+def test_parent_killed_at_ten_random_moments_then_resumed(records: Path, whole: bytes, tmp_path: Path):
+    out, folder, chance = tmp_path / "out.jsonl", tmp_path / "out.jsonl.run", random.Random(20)
+    for _ in range(10):
+        run = begin(records, "--output", out, "--chunk", 10)
+        done = folder / "done.jsonl"
+        before = done.read_bytes().count(b"\n") if done.exists() else 0
+        wait_for_chunks(run, folder, before + chance.randrange(4))
+        time.sleep(chance.random() * 0.05)
+        run.kill()
+        run.communicate()
+    code, err = finish(records, "--output", out, "--chunk", 10, "--resume", "--jobs", 2)
+    assert code == 3
+    assert "records were done before" in err
+    assert out.read_bytes() == whole
+    assert os.listdir(tmp_path) == ["out.jsonl"]
+
+
+def test_last_line_of_the_manifest_cut_short_is_done_again(records: Path, whole: bytes, tmp_path: Path):
+    out, folder = tmp_path / "out.jsonl", tmp_path / "out.jsonl.run"
+    run = begin(records, "--output", out, "--chunk", 10)
+    wait_for_chunks(run, folder, 4)
+    run.kill()
+    run.communicate()
+    manifest = folder / "done.jsonl"
+    manifest.write_bytes(manifest.read_bytes()[:-5])
+    (folder / "parts" / "000000001").write_bytes(b"cut")
+    assert finish(records, "--output", out, "--chunk", 10)[0] == 3
+    assert out.read_bytes() == whole
+
+
+def test_worker_killed_is_replaced_and_its_chunk_done_again(tmp_path: Path):
+    source, out, folder = write_records(tmp_path / "in", 400, 8), tmp_path / "out", tmp_path / "out.run"
+    run = begin(source, "--output", out, "--chunk", 10, "--jobs", 2)
+    wait_for_chunks(run, folder, 2)
+    for pid in children(run.pid)[:1]:
+        os.kill(pid, signal.SIGKILL)
+    assert run.wait(120) == 3, run.stderr and run.stderr.read()
+    assert finish(source, "--output", tmp_path / "other", "--chunk", 10)[0] == 3
+    assert out.read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_workers_that_always_die_end_the_run_which_can_be_resumed(records: Path, whole: bytes, tmp_path: Path):
+    out, folder = tmp_path / "out", tmp_path / "out.run"
+    run = begin(records, "--output", out, "--chunk", 10, "--jobs", 2)
+    while run.poll() is None:
+        for pid in children(run.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+    assert run.stderr is not None
+    err = run.stderr.read().decode()
+    assert run.returncode == 74, err
+    assert "worker processes in a row died" in err
+    assert f"kept in {folder}; the same command goes on" in err
+    assert finish(records, "--output", out, "--chunk", 10)[0] == 3
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_signal_ends_the_run_and_says_how_to_resume(
+    sent: signal.Signals, code: int, jobs: int, records: Path, whole: bytes, tmp_path: Path
+):
+    out, folder = tmp_path / "out", tmp_path / "out.run"
+    source = write_records(tmp_path / "in", 2000, 8)
+    run = begin(source, "--output", out, "--chunk", 10, "--jobs", jobs, start_new_session=True)
+    wait_for_chunks(run, folder, 2)
+    started = children(run.pid)
+    # a terminal sends Ctrl-C to the whole group, a supervisor SIGTERM to the parent
+    (os.killpg if sent is signal.SIGINT else os.kill)(run.pid, sent)
+    err = run.communicate(timeout=60)[1].decode()
+    assert run.returncode == code, err
+    assert f"kept in {folder}; the same command goes on from there" in err
+    assert "Traceback" not in err
+    assert not out.exists()
+    assert len(started) == (jobs if jobs > 1 else 0)
+    assert not any(is_running(pid) for pid in started)
+
+
+def is_running(pid: int) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            if (Path("/proc") / str(pid) / "stat").read_text().split(")")[-1].split()[0] == "Z":
+                return False
+        except OSError:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)], capture_output=True
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("needs the right to mount a small tmpfs")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk_ends_the_run_which_goes_on_when_there_is_room(
+    records: Path, whole: bytes, tmp_path: Path, small_disk: Path
+):
+    out = small_disk / "out"
+    code, err = finish(records, "--output", out, "--chunk", 10)
+    assert code == 74
+    assert "No space left on device" in err
+    assert "the same command goes on from there" in err
+    assert not out.exists()
+    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
+    code, err = finish(records, "--output", out, "--chunk", 10)
+    assert "records were done before" in err
+    assert (code, out.read_bytes() == whole) == (3, True)
+
+
+def test_file_size_limit_ends_the_run_which_goes_on(records: Path, whole: bytes, tmp_path: Path):
+    """A quota, where no tmpfs may be mounted: no file may be longer than 64 KB."""
+    out = tmp_path / "out"
+    limited = ["bash", "-c", 'ulimit -f 64; trap "" XFSZ; exec "$@"', "-"]
+    done = subprocess.run([*limited, *command(records, "--output", out, "--chunk", 10)], cwd=ROOT, capture_output=True)
+    assert (done.returncode, out.exists()) == (74, False)
+    assert b"File too large" in done.stderr
+    assert finish(records, "--output", out, "--chunk", 10)[0] == 3
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write anywhere")
+def test_read_only_output_folder_is_one_sentence(records: Path, tmp_path: Path):
+    folder = tmp_path / "sealed"
+    folder.mkdir(mode=0o555)
+    unprivileged = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    for path in (*reversed(tmp_path.parents), tmp_path):
+        if path.stat().st_uid == os.geteuid() and path.stat().st_mode & 0o777 == 0o700:
+            path.chmod(0o755)
+    done = subprocess.run(
+        [*unprivileged, *command(records, "--output", folder / "out")], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "out.run cannot be made (Permission denied): choose another --output" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def interrupted(source: Path, out: Path, *options: object) -> None:
+    run = begin(source, "--output", out, "--chunk", 10, *options)
+    wait_for_chunks(run, Path(f"{out}.run"), 3)
+    run.kill()
+    run.communicate()
+
+
+def change(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"ferry", b"train"))
+
+
+def change_unnoticed(path: Path) -> None:
+    times = path.stat()
+    change(path)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (change, "holds an unfinished run with another "),
+        (change_unnoticed, "the input is not what it was"),
+        (truncate, "holds an unfinished run with another "),
+    ],
+)
+def test_input_that_changed_is_refused(damage: Any, sentence: str, records: Path, tmp_path: Path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    shutil.copy(records, source)
+    interrupted(source, out)
+    damage(source)
+    code, err = finish(source, "--output", out, "--chunk", 10)
+    assert code == 2
+    assert sentence in err
+    assert "--restart" in err
+    assert not out.exists()
+
+
+def test_other_options_are_refused_and_restart_forgets(records: Path, tmp_path: Path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    shutil.copy(records, source)
+    interrupted(source, out)
+    code, err = finish(source, "--output", out, "--chunk", 10, "--contributions", 2)
+    assert (code, "another contributions (8, now 2)" in err) == (2, True)
+    assert finish(source, "--output", out, "--chunk", 10, "--contributions", 2, "--restart")[0] == 3
+    assert all(len(json.loads(row).get("contributions", [])) <= 2 for row in out.read_bytes().splitlines())
+
+
+def test_other_model_is_refused(records: Path, tmp_path: Path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    shutil.copy(records, source)
+    interrupted(source, out)
+    manifest = tmp_path / "out.run" / "run.json"
+    manifest.write_text(manifest.read_text().replace('"model": "v', '"model": "u'))
+    code, err = finish(source, "--output", out, "--chunk", 10)
+    assert (code, "another model ('u" in err) == (2, True)
+
+
+def test_second_run_on_one_output_is_refused(records: Path, whole: bytes, tmp_path: Path):
+    out = tmp_path / "out"
+    first = begin(records, "--output", out, "--chunk", 10)
+    wait_for_chunks(first, tmp_path / "out.run", 1)
+    first.send_signal(signal.SIGSTOP)
+    try:
+        code, err = finish(records, "--output", out, "--chunk", 10)
+    finally:
+        first.send_signal(signal.SIGCONT)
+    assert (code, err) == (2, f"detector: another run is writing {out}: wait for its end, or choose another --output\n")
+    first.communicate()
+    assert (first.returncode, out.read_bytes() == whole) == (3, True)
+
+
+def test_piped_input_can_be_resumed_by_piping_it_again(records: Path, whole: bytes, tmp_path: Path):
+    out = tmp_path / "out"
+    with records.open("rb") as stdin:
+        run = begin("-", "--output", out, "--chunk", 10, stdin=stdin)
+        wait_for_chunks(run, tmp_path / "out.run", 3)
+        run.kill()
+        run.communicate()
+    assert finish("-", "--output", out, "--chunk", 10, input=records.read_bytes())[0] == 3
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_reader_that_stops_early_ends_the_run_cleanly(jobs: int, records: Path):
+    pipe = " ".join(["exec", sys.executable, "-m", "detector.cli", "batch", str(records), "--output", "-"])
+    done = subprocess.run(
+        ["bash", "-c", f"({pipe} --chunk 10 --jobs {jobs}; echo $? >&2) | head -n 2"],
+        cwd=ROOT, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr in (b"0\n", b"")
+
+
+def test_row_comes_out_before_the_next_line_goes_in():
+    run = begin("-", "--output", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert run.stdin is not None
+    assert run.stdout is not None
+    for i in range(3):
+        run.stdin.write(json.dumps({"id": str(i), "text": TEXT}).encode() + b"\n")
+        run.stdin.flush()
+        assert json.loads(run.stdout.readline())["id"] == str(i)
+    run.stdin.close()
+    assert run.wait(60) == 0
+
+
+def test_fifty_megabyte_records_take_no_worker_down(tmp_path: Path):
+    source = tmp_path / "in"
+    with source.open("wb") as sink:
+        for _ in range(2):
+            sink.write(json.dumps({"id": "small", "text": TEXT}).encode() + b"\n")
+            sink.write(b'{"id": "big", "text": "' + b"word " * 10_000_000 + b'"}\n')
+    limit = "ulimit -v 6000000; " if sys.platform == "linux" else ""
+    done = subprocess.run(
+        ["bash", "-c", limit + 'exec "$@"', "-", *command(source, "--output", tmp_path / "out", "--jobs", 2)],
+        cwd=ROOT, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    rows = [json.loads(row) for row in (tmp_path / "out").read_bytes().splitlines()]
+    assert [row.get("error", {}).get("code") for row in rows] == [None, "too_long"] * 2
+
+
+# Dask, on a real local cluster
+
+
+def test_dask_worker_killed_mid_run(tmp_path: Path):
+    distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'detector[dask]'")
+    source, out = write_records(tmp_path / "in", 400, 8), tmp_path / "out"
+    assert finish(source, "--output", tmp_path / "other", "--chunk", 10)[0] == 3
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        pids = [worker.pid for worker in cluster.workers.values()]
+        run = begin(source, "--output", out, "--chunk", 10, "--engine", "dask", "--address", cluster.scheduler_address)
+        wait_for_chunks(run, tmp_path / "out.run", 2)
+        os.kill(pids[0], signal.SIGKILL)
+        err = run.communicate(timeout=120)[1].decode()
+    assert run.returncode == 3, err
+    assert out.read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_dask_cluster_that_is_not_there_is_one_sentence(records: Path, tmp_path: Path):
+    pytest.importorskip("distributed", reason="needs Dask: pip install 'detector[dask]'")
+    code, err = finish(records, "--output", tmp_path / "out", "--engine", "dask", "--address", "tcp://127.0.0.1:9")
+    assert (code, "no dask cluster answers at tcp://127.0.0.1:9" in err) == (2, True)

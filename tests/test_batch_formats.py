@@ -1,0 +1,409 @@
+"""What batch reads and writes: CSV, Parquet, compressed files, folders of pages; which columns come out."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import Result, run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.batch import Inputs, Options, chunks, read_articles
+from detector.sources import Failure, visible_text
+
+pa = pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'detector[parquet]'")
+pq = pytest.importorskip("pyarrow.parquet")
+zstandard = pytest.importorskip("zstandard", reason="needs zstandard: pip install 'detector[zstd]'")
+
+TEXT = 'The ferry was late again, and "nobody" on the quay, not even the pilot,\ncould say why it had not left.'
+ROWS = [{"id": f"r{i}", "text": f"{TEXT} {i}", "outlet": "Wharf é", "n": i} for i in range(7)]
+
+
+def as_csv(rows: list[dict[str, Any]]) -> bytes:
+    written = io.StringIO(newline="")
+    writer = csv.DictWriter(written, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return written.getvalue().encode()
+
+
+def as_jsonl(rows: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(r).encode() + b"\n" for r in rows)
+
+
+def as_parquet(rows: list[dict[str, Any]]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), sink, row_group_size=3)
+    return sink.getvalue()
+
+
+WRITTEN = {
+    "in.jsonl": as_jsonl(ROWS),
+    "in.jsonl.gz": gzip.compress(as_jsonl(ROWS[:3])) + gzip.compress(as_jsonl(ROWS[3:])),
+    "in.ndjson.zst": b"".join(zstandard.compress(as_jsonl(part)) for part in (ROWS[:3], ROWS[3:])),
+    "in.csv": as_csv(ROWS),
+    "bom.csv": b"\xef\xbb\xbf" + as_csv(ROWS),
+    "in.csv.gz": gzip.compress(as_csv(ROWS)),
+    "in.parquet": as_parquet(ROWS),
+}
+
+
+def score(folder: Path, name: str, data: bytes, *arguments: object, out: str = "out.jsonl") -> Result:
+    (folder / name).write_bytes(data)
+    return run("batch", folder / name, "--output", folder / out, *arguments)
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_same_records_give_the_same_rows_from_any_format(name: str, tmp_path: Path):
+    expected = score(tmp_path, "plain.jsonl", as_jsonl(ROWS), "--keep", "outlet", out="plain.out")
+    result = score(tmp_path, name, WRITTEN[name], "--keep", "outlet", "--chunk", 2)
+    assert (result.code, expected.code) == (0, 0)
+    assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "plain.out").read_bytes()
+    assert rows_of(tmp_path / "out.jsonl")[2]["outlet"] == "Wharf é"
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz", "out.jsonl.zst", "out.csv", "out.csv.gz", "out.parquet"])
+def test_output_in_any_format_is_the_same_with_any_number_of_jobs(name: str, tmp_path: Path):
+    read = []
+    for jobs in (1, 2):
+        result = score(tmp_path, "in.jsonl", as_jsonl(ROWS), "--jobs", jobs, "--chunk", 2, out=name)
+        assert result.code == 0
+        read.append((tmp_path / name).read_bytes())
+    assert read[0] == read[1]
+    assert [str(row["id"]) for row in read_rows(tmp_path / name)] == [r["id"] for r in ROWS]
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        return rows
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        data = gzip.decompress(data)
+    elif path.suffix == ".zst":
+        data = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True).read()
+    if ".csv" in path.name:
+        return list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def test_tables_say_what_jsonl_says(tmp_path: Path):
+    mixed = [*ROWS[:2], {"id": "bad", "text": None, "outlet": "x"}]
+    for out in ("out.jsonl", "out.csv", "out.parquet"):
+        assert score(tmp_path, "in.jsonl", as_jsonl(mixed), "--keep", "outlet,n", out=out).code == 3
+    rows, table, sheet = (read_rows(tmp_path / f"out.{e}") for e in ("jsonl", "parquet", "csv"))
+    for row, told, cells in zip(rows, table, sheet, strict=True):
+        for name in ("id", "status", "label", "ai_probability", "n_words", "model", "outlet"):
+            assert told[name] == row.get(name)
+            assert cells[name] == ("" if row.get(name) is None else str(row[name]))
+        for label, p in (row.get("probabilities") or {}).items():
+            assert told[f"probability_{label}"] == p
+        if "error" in row:
+            assert (told["error_code"], cells["error_code"]) == ("not_text", "not_text")
+        else:
+            assert told["contributions"] == row["contributions"]
+            assert json.loads(cells["evidence"]) == row["evidence"]
+
+
+def test_parquet_schema_is_the_same_whatever_the_rows(tmp_path: Path):
+    schemas = []
+    for rows in (ROWS, [{"text": None}], [{"text": TEXT * 40}]):
+        score(tmp_path, "in.jsonl", as_jsonl(rows), out="out.parquet")
+        schemas.append(pq.read_schema(tmp_path / "out.parquet").remove_metadata())
+    from detector.arrow import SCHEMA
+
+    assert schemas == [SCHEMA] * 3
+
+
+def test_parquet_keeps_types_of_parquet(tmp_path: Path):
+    score(tmp_path, "in.parquet", as_parquet(ROWS), "--keep", "all", "--columns", "label", out="out.parquet")
+    schema = pq.read_schema(tmp_path / "out.parquet")
+    assert schema.names == ["label", "error_code", "error_message", "input.id", "text", "outlet", "n"]
+    assert schema.field("n").type == pa.int64()
+
+
+def test_kept_field_never_hides_a_verdict(tmp_path: Path):
+    score(tmp_path, "in.jsonl", as_jsonl([{"text": TEXT, "label": "mine", "x": [1]}]), "--keep", "all")
+    (row,) = rows_of(tmp_path / "out.jsonl")
+    assert (row["label"], row["input.label"], row["x"], row["text"]) == (None, "mine", [1], TEXT)
+
+
+def test_columns_are_chosen(tmp_path: Path):
+    score(tmp_path, "in.jsonl", as_jsonl([*ROWS[:1], {"id": "b"}]), "--columns", "id,label")
+    first, bad = rows_of(tmp_path / "out.jsonl")
+    assert list(first) == ["id", "label"]
+    assert list(bad) == ["id", "error"]
+
+
+def test_unknown_column_is_refused(tmp_path: Path):
+    result = score(tmp_path, "in.jsonl", as_jsonl(ROWS), "--columns", "lable")
+    assert (result.code, "the columns are schema, id," in result.err) == (2, True)
+
+
+def test_keep_all_of_jsonl_into_a_table_is_refused(tmp_path: Path):
+    result = score(tmp_path, "in.jsonl", as_jsonl(ROWS), "--keep", "all", out="out.csv")
+    assert (result.code, "name the fields" in result.err) == (2, True)
+
+
+# CSV
+
+CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), max_size=20), st.sampled_from(["\n", "\r\n"]), st.integers(1, 5))
+def test_csv_rows_are_cut_where_the_csv_module_cuts(cells: list[tuple[str, str]], end: str, chunk: int):
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([("id", "text"), *cells])
+    source = io.BytesIO(written.getvalue().encode())
+    read = [
+        (record.fields["id"], record.fields["text"])
+        for piece in chunks.cut(Inputs(("-",), "csv"), Options(chunk=chunk), source)
+        for _, record, _ in chunks.read_chunk(piece, Options(chunk=chunk), lambda *_: None)
+    ]
+    assert read == cells
+
+
+def test_csv_errors_have_their_line(tmp_path: Path):
+    data = b'id,text\r\na,"one\r\ntwo"\r\n\r\nb,na\xefve\r\nc\r\nd,"last\r\nline"\r\n'
+    result = score(tmp_path, "in.csv", data, "--chunk", 1)
+    rows = rows_of(tmp_path / "out.jsonl")
+    assert result.code == 3
+    assert [row["id"] for row in rows] == ["a", "5", "6", "d"]
+    assert [row["error"]["message"].split(":")[0] for row in rows if "error" in row] == ["line 5", "line 6"]
+    assert {row["error"]["code"] for row in rows if "error" in row} == {"malformed_csv"}
+
+
+def test_csv_with_a_quote_that_never_ends_is_one_row(tmp_path: Path):
+    result = score(tmp_path, "in.csv", b'id,text\na,fine\nb,"never ends\nc,lost\n')
+    assert (result.code, [r["id"] for r in rows_of(tmp_path / "out.jsonl")]) == (0, ["a", "b"])
+
+
+def test_csv_without_the_column_is_named_and_skipped(tmp_path: Path):
+    result = score(tmp_path, "in.csv", b"id,body\na,x\n")
+    assert result.code == 3
+    assert "in.csv: no column 'text' (its columns: id, body)" in result.err
+
+
+# files that are damaged
+
+
+def test_invalid_utf8_within_a_gzip_is_one_error_row(tmp_path: Path):
+    data = as_jsonl(ROWS[:3]) + b'{"id": "x", "text": "na\xefve"}\n' + as_jsonl(ROWS[3:])
+    result = score(tmp_path, "in.jsonl.gz", gzip.compress(data))
+    errors = [row.get("error", {}).get("code") for row in rows_of(tmp_path / "out.jsonl")]
+    assert (result.code, errors) == (3, [None] * 3 + ["malformed_json"] + [None] * 4)
+
+
+@pytest.mark.parametrize("name", ["in.jsonl.gz", "in.jsonl.zst"])
+def test_compressed_file_cut_short_gives_its_whole_records_and_is_named(name: str, tmp_path: Path):
+    rows = [{"id": str(i), "text": "x", "noise": os.urandom(200).hex()} for i in range(2000)]
+    data = gzip.compress(as_jsonl(rows)) if name.endswith("gz") else zstandard.compress(as_jsonl(rows))
+    result = score(tmp_path, name, data[: len(data) // 2], "--columns", "id", "--chunk", 100)
+    ids = [row["id"] for row in rows_of(tmp_path / "out.jsonl")]
+    assert result.code == 3
+    assert 500 < len(ids) < 1500
+    assert ids == [str(i) for i in range(len(ids))]
+    assert f"damaged or cut short (EOFError) (its first {len(ids):,} records were read)" in result.err
+    assert "1 files could not be read, or not to their end" in result.err
+
+
+def test_parquet_cut_short_is_named_and_the_others_are_read(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.parquet").write_bytes(as_parquet(ROWS)[:-20])
+    (tmp_path / "in" / "b.jsonl").write_bytes(as_jsonl(ROWS))
+    result = run("batch", tmp_path / "in", "--output", tmp_path / "out.jsonl")
+    assert (result.code, len(rows_of(tmp_path / "out.jsonl"))) == (3, 7)
+    assert "a.parquet: it is no whole Parquet file" in result.err
+
+
+def test_parquet_damaged_within_is_named(tmp_path: Path):
+    data = bytearray(as_parquet(ROWS))
+    data[4:400] = bytes(396)
+    result = score(tmp_path, "in.parquet", bytes(data))
+    assert (result.code, "its data is damaged" in result.err) == (3, True)
+
+
+def test_parquet_text_that_is_not_utf8_is_an_error_row(tmp_path: Path):
+    column = pa.Array.from_buffers(pa.string(), 2, pa.array([b"fine", b"na\xefve"], pa.binary()).buffers())
+    pq.write_table(pa.table({"id": ["a", "b"], "text": column}), tmp_path / "in.parquet")
+    result = run("batch", tmp_path / "in.parquet", "--output", tmp_path / "out.jsonl")
+    assert result.code == 3
+    assert [r.get("error", {}).get("code") for r in rows_of(tmp_path / "out.jsonl")] == [None, "not_text"]
+
+
+def test_empty_files_of_every_kind(tmp_path: Path):
+    (tmp_path / "a.jsonl").touch()
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(b""))
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "c.parquet")
+    result = run("batch", tmp_path, "--output", tmp_path / "o")
+    assert (result.code, result.err) == (0, "detector: 0 records: the input is empty\n")
+    assert (tmp_path / "o").read_bytes() == b""
+
+
+# folders, pages, globs, URLs
+
+PAGE = (
+    "<!doctype html><html><head><title>Not shown</title><script>var x = 1</script></head><body><nav><a href=/>Home"
+    "</a></nav><h1>Late &amp; later</h1><p>The ferry was <b>late</b> again.</p><p>Nobody said why.</p>"
+    "<aside>Read next: trains</aside></body></html>"
+)
+
+
+def test_page_is_read_with_its_furniture_and_offsets_count_in_the_text_beside_them(tmp_path: Path):
+    (tmp_path / "a.html").write_text(PAGE)
+    (tmp_path / "b.md").write_text(
+        "# Late & later\n\nThe *ferry* was [late](https://example.org) again.\n\nRead next: a\n"
+    )
+    (tmp_path / "c.txt").write_text("Plain. Read next: trains")
+    (tmp_path / "out.csv").write_text("an earlier output is no input")
+    assert run("batch", tmp_path, "--output", tmp_path / "out.csv").code == 0
+    rows = list(csv.DictReader((tmp_path / "out.csv").open(newline="")))
+    assert [os.path.basename(r["id"]) for r in rows] == ["a.html", "b.md", "c.txt"]
+    for part in ("Home", "Late & later", "The ferry was late again.", "Nobody said why.", "Read next: trains"):
+        assert part in rows[0]["text"]
+    for hidden in ("var x", "Not shown", "<"):
+        assert hidden not in rows[0]["text"]
+    assert "The ferry was late again." in rows[1]["text"]
+    assert "*" not in rows[1]["text"]
+    assert "https" not in rows[1]["text"]
+    evidence = [(row, e) for row in rows for e in json.loads(row["evidence"])]
+    assert evidence
+    assert all(row["text"][e["start"] : e["end"]] == e["text"] for row, e in evidence)
+
+
+@given(st.text(st.sampled_from("<>/&;!-?[]#*`_\n\0\ud83daé p=\"'bdivx"), max_size=60), st.booleans())
+def test_any_markup_gives_a_text(source: str, markdown: bool):
+    assert isinstance(visible_text(source, markdown), str)
+
+
+def test_symlink_loop_ends(tmp_path: Path):
+    (tmp_path / "a.txt").write_text(TEXT)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "self.txt").symlink_to(tmp_path / "self.txt")
+    result = run("batch", tmp_path, "--output", tmp_path / "out.jsonl")
+    rows = rows_of(tmp_path / "out.jsonl")
+    assert [os.path.basename(row["id"]) for row in rows] == ["a.txt", "self.txt"]
+    assert (result.code, rows[1]["error"]["code"]) == (3, "unreadable")
+
+
+def test_glob_and_folder_and_file_in_the_order_given(tmp_path: Path):
+    for name in ("b.jsonl", "a.jsonl", "d/c.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(as_jsonl([{"id": name, "text": TEXT}]))
+    result = run(
+        "batch", tmp_path / "d", tmp_path / "*.jsonl", tmp_path / "none.txt", "--output", "-", "--columns", "id"
+    )
+    assert [row["id"] for row in result.rows] == ["d/c.jsonl", "a.jsonl", "b.jsonl", str(tmp_path / "none.txt")]
+    assert result.code == 3
+
+
+def test_store_behind_a_url_is_read_and_written(tmp_path: Path):
+    fsspec = pytest.importorskip("fsspec", reason="needs fsspec: pip install 'detector[remote]'")
+    store = fsspec.filesystem("memory")
+    store.pipe({"/crawl/a.jsonl": as_jsonl(ROWS[:3]), "/crawl/b.jsonl.gz": gzip.compress(as_jsonl(ROWS[3:]))})
+    result = run(
+        "batch", "memory://crawl/*", "--output", "memory://out/v.jsonl", "--run-dir", tmp_path / "r", "--chunk", 2
+    )
+    assert result.code == 0
+    assert [json.loads(line)["id"] for line in store.cat("/out/v.jsonl").splitlines()] == [r["id"] for r in ROWS]
+    assert list(store.find("/out")) == ["/out/v.jsonl"]
+
+
+def test_url_without_its_library_is_a_usage_error(tmp_path: Path):
+    result = run("batch", "nosuch://bucket/x.jsonl", "--output", tmp_path / "o")
+    assert (result.code, "fsspec plugin" in result.err) == (2, True)
+
+
+# limit, sample, dry run, summary, errors
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "in.csv", "in.parquet", "in.jsonl.gz"])
+@pytest.mark.parametrize("chunk", [2, 100])
+def test_limit(name: str, chunk: int, tmp_path: Path):
+    score(tmp_path, name, WRITTEN[name], "--limit", 5, "--chunk", chunk)
+    assert [row["id"] for row in rows_of(tmp_path / "out.jsonl")] == [r["id"] for r in ROWS[:5]]
+
+
+def test_sample_is_the_same_in_every_format_and_every_run(tmp_path: Path):
+    rows = [{"id": str(i), "text": TEXT} for i in range(400)]
+    read = []
+    for name, data in {
+        "a.jsonl": as_jsonl(rows),
+        "b.jsonl.gz": gzip.compress(as_jsonl(rows)),
+        "c.parquet": as_parquet(rows),
+    }.items():
+        score(tmp_path, name, data, "--sample", "10%", "--columns", "id", "--chunk", 7)
+        read.append([row["id"] for row in rows_of(tmp_path / "out.jsonl")])
+    assert read[0] == read[1] == read[2]
+    assert 20 <= len(read[0]) <= 60
+
+
+def test_sample_with_a_limit(tmp_path: Path):
+    rows = [{"id": str(i), "text": TEXT} for i in range(400)]
+    score(tmp_path, "a.jsonl", as_jsonl(rows), "--sample", "50%", "--limit", 30, "--chunk", 7)
+    assert len(rows_of(tmp_path / "out.jsonl")) == 30
+
+
+@pytest.mark.parametrize(("option", "value"), [("--sample", "10"), ("--sample", "200%"), ("--max-errors", "few")])
+def test_share_that_is_none(option: str, value: str, tmp_path: Path):
+    assert score(tmp_path, "a.jsonl", as_jsonl(ROWS), option, value).code == 2
+
+
+def test_dry_run_reports_and_writes_nothing(tmp_path: Path):
+    result = score(tmp_path, "a.jsonl", as_jsonl([*ROWS, {"id": "r0"}]) + b"{\n", "--dry-run")
+    assert result.code == 3
+    assert "9 records: 2 failed (malformed_json 1, missing_field 1); nothing was scored or written" in result.err
+    assert os.listdir(tmp_path) == ["a.jsonl"]
+
+
+def test_summary_for_a_program(tmp_path: Path):
+    score(tmp_path, "a.jsonl", as_jsonl([*ROWS, {"id": "r0"}]), "--summary", tmp_path / "s.json")
+    told = json.loads((tmp_path / "s.json").read_text())
+    assert (told["records"], told["errors"], told["repeated_ids"], told["bad_files"]) == (
+        8,
+        {"missing_field": 1},
+        1,
+        [],
+    )
+    assert told["abstained"] == {"too_short": 7}
+    assert told["articles_per_second"] > 0 < told["mb_per_second"]
+
+
+def test_max_errors_stops_and_can_be_resumed(tmp_path: Path):
+    rows = [{"id": str(i), "text": TEXT if i < 50 else None} for i in range(100)]
+    stopped = score(tmp_path, "a.jsonl", as_jsonl(rows), "--max-errors", 5, "--chunk", 10)
+    assert stopped.code == 3
+    assert "stopped: 10 errors in 60 records are more than --max-errors allows: 60 records are done" in stopped.err
+    assert not (tmp_path / "out.jsonl").exists()
+    result = run(
+        "batch", tmp_path / "a.jsonl", "--output", tmp_path / "out.jsonl", "--chunk", 10, "--max-errors", "60%"
+    )
+    assert (result.code, len(rows_of(tmp_path / "out.jsonl"))) == (3, 100)
+    assert "(60 records were done before)" in result.err
+
+
+def test_max_errors_as_a_share(tmp_path: Path):
+    rows = [{"id": str(i), "text": TEXT if i % 2 else None} for i in range(10)]
+    assert "stopped: 5 errors" in score(tmp_path, "a.jsonl", as_jsonl(rows), "--max-errors", "10%").err
+
+
+# the library
+
+
+def test_read_articles_of_any_input(tmp_path: Path):
+    for name in ("in.jsonl", "in.csv", "in.parquet"):
+        (tmp_path / name).write_bytes(WRITTEN[name])
+    read = list(read_articles(Inputs((str(tmp_path),)), Options(), None, lambda *_: None))
+    assert [a.id for a in read] == [r["id"] for r in ROWS] * 3
+    assert not any(isinstance(a, Failure) for a in read)
