@@ -43,7 +43,8 @@ def begin(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
 
 def finish(*arguments: object, **options: Any) -> tuple[int, str]:
     """The exit code of a run, and what it said."""
-    done = subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, timeout=120, **options)
+    options = {"cwd": ROOT, "capture_output": True, "timeout": 120, **options}
+    done = subprocess.run(command(*arguments), **options)
     assert b"Traceback" not in done.stderr
     return done.returncode, done.stderr.decode()
 
@@ -58,12 +59,12 @@ def wait_for_chunks(run: subprocess.Popen[bytes], folder: Path, n: int) -> None:
 def children(pid: int) -> list[int]:
     """The processes that a process started, and that still run."""
     listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True).stdout
-    return [int(line.split()[0]) for line in listed.splitlines() if "loky" in line and "tracker" not in line]
+    return [int(line.split()[0]) for line in listed.splitlines() if "LokyProcess" in line]
 
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_records(tmp_path_factory.mktemp("records") / "in.jsonl", 600)
+    return write_records(tmp_path_factory.mktemp("records") / "in.jsonl", 400)
 
 
 @pytest.fixture(scope="module")
@@ -368,5 +369,7 @@ def test_dask_worker_killed_mid_run(tmp_path: Path):
 
 def test_dask_cluster_that_is_not_there_is_one_sentence(records: Path, tmp_path: Path):
     pytest.importorskip("distributed", reason="needs Dask: pip install 'detector[dask]'")
-    code, err = finish(records, "--output", tmp_path / "out", "--engine", "dask", "--address", "tcp://127.0.0.1:9")
+    nowhere = ("--engine", "dask", "--address", "tcp://127.0.0.1:9")
+    patience = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "500ms"}
+    code, err = finish(records, "--output", tmp_path / "out", *nowhere, env=patience)
     assert (code, "no dask cluster answers at tcp://127.0.0.1:9" in err) == (2, True)

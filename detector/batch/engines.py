@@ -52,7 +52,7 @@ def _cluster(engine: str, address: str | None) -> Iterator[None]:
             from distributed import Client
 
             client: Any = Client
-            connection = client(address, timeout="10s")
+            connection = client(address)
         else:
             import ray
             from ray.util.joblib import register_ray
