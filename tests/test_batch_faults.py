@@ -58,7 +58,9 @@ def wait_for_chunks(run: subprocess.Popen[bytes], folder: Path, n: int) -> None:
 
 def children(pid: int) -> list[int]:
     """The processes that a process started, and that still run."""
-    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True
+    ).stdout
     return [int(line.split()[0]) for line in listed.splitlines() if "LokyProcess" in line]
 
 

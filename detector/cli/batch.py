@@ -189,7 +189,7 @@ def _refuse_same(input: str, output: str) -> None:
     if same:
         raise typer.BadParameter("it is the input: choose another file", param_hint="--output")
     if os.path.isdir(output):
-        raise typer.BadParameter("it is a folder: name a file in it", param_hint="--output")
+        raise typer.BadParameter("it is a folder: choose another --output", param_hint="--output")
 
 
 def _share(given: str, option: str) -> float:
