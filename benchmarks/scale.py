@@ -5,7 +5,7 @@
 - two processes against one, as commands, by turns;
 - N records against 10,000, as commands: rate, and peak memory of the parent.
 
-Records are real articles of 250 to 3,000 words (for the long run: their first 50 words) with salt, so that none repeats.
+Records are real articles of 250 to 3,000 words (for the long run: their first 50 words) with salt.
 """
 
 from __future__ import annotations

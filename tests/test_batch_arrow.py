@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ def test_heavy_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def run_example(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     library = NEEDS.get(name, name)
     pytest.importorskip(library, reason=f"needs {library} installed")
     (folder / "articles").mkdir()
