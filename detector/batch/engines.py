@@ -36,7 +36,7 @@ def spread(
         yield from (do(task, detector) for task in tasks)
         return
     with _cluster(engine, address):
-        yield from _in_parallel(tasks, jobs if engine == "local" else -1)
+        yield from _in_parallel(tasks, jobs if engine == "local" else -1, one_by_one=engine != "ray")
 
 
 @contextlib.contextmanager
@@ -47,12 +47,13 @@ def _cluster(engine: str, address: str | None) -> Iterator[None]:
         return
     from joblib import parallel_config
 
+    deadly: tuple[type[Exception], ...] = ()
     try:
         if engine == "dask":
-            from distributed import Client
+            from distributed import Client, KilledWorker
 
             client: Any = Client
-            connection = client(address)
+            connection, deadly = client(address), (KilledWorker,)
         else:
             import ray
             from ray.util.joblib import register_ray
@@ -65,12 +66,16 @@ def _cluster(engine: str, address: str | None) -> Iterator[None]:
         raise UsageError(f"--engine {engine} needs a library: pip install 'detector[{engine}]'") from None
     except (OSError, ConnectionError) as e:
         raise UsageError(f"no {engine} cluster answers at {address} ({type(e).__name__}): check --address") from None
-    with connection, parallel_config(backend=engine):
-        yield
+    try:
+        with connection, parallel_config(backend=engine):
+            yield
+    except deadly:
+        raise WorkerError("workers of the cluster died again and again at one chunk: give them more memory") from None
 
 
-def _in_parallel(tasks: Iterator[Task], jobs: int) -> Iterator[Done]:
-    from joblib import Parallel, delayed
+def _in_parallel(tasks: Iterator[Task], jobs: int, one_by_one: bool) -> Iterator[Done]:
+    """What became of each task, in order; a backend that gives no results one by one gives them by the window."""
+    from joblib import Parallel, delayed, effective_n_jobs
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     pending: dict[int, Task] = {}
@@ -88,15 +93,19 @@ def _in_parallel(tasks: Iterator[Task], jobs: int) -> Iterator[Done]:
     fresh, deaths = watched(), 0
     first = next(fresh, None)
     # Rows that are handed back are awaited a window at a time, or a slow reader would let them pile up.
-    window = None if first is None or first.part else IN_FLIGHT * jobs
+    window = None if one_by_one and (first is None or first.part) else IN_FLIGHT * effective_n_jobs(jobs)
     while pending:
         again = list(pending.values())
         stream: Iterator[Task] = islice(chain(again, fresh), window)
-        results = Parallel(n_jobs=jobs, return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")(
-            delayed(do_quietly)(task) for task in stream
+        parallel = Parallel(
+            n_jobs=jobs,
+            return_as="generator" if one_by_one else "list",
+            batch_size=1,
+            pre_dispatch="2*n_jobs",
         )
         try:
-            with contextlib.closing(results):
+            results = parallel(delayed(do_quietly)(task) for task in stream)
+            with contextlib.closing(results) if one_by_one else contextlib.nullcontext():
                 for done in results:
                     deaths = 0
                     del pending[done.number]
