@@ -10,12 +10,12 @@ import typer
 
 from detector import batch, page, sources
 from detector.article import Article
-from detector.cli.app import EXIT_CODES, Code, Model, app, guarded, note, say, stdin
+from detector.cli.app import EXIT_CODES, Code, Model, Sources, app, guarded, load_sources, note, say, stdin
 from detector.scoring import Detector
 from detector.sources import STDIN, Failure
 from detector.verdict import Verdict
 
-RECORDS = (".jsonl", ".ndjson")
+RECORDS = (".jsonl", ".ndjson", ".csv", ".parquet")
 
 
 @app.command(epilog=EXIT_CODES)
@@ -23,7 +23,7 @@ RECORDS = (".jsonl", ".ndjson")
 def report(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin; a .jsonl holds a record a line."),
+        typer.Argument(metavar="INPUT", help="Files, folders, globs, - for stdin; .jsonl, .csv, .parquet of records."),
     ],
     output: Annotated[str, typer.Option(metavar="OUT", help="Where the page goes, or - for stdout.")],
     text_field: Annotated[
@@ -31,6 +31,7 @@ def report(
     ] = "text",
     id_field: Annotated[str, typer.Option(metavar="FIELD", help="The field of a record that holds the id.")] = "id",
     model: Model = None,
+    source: Sources = None,
 ) -> int:
     """Write a page that shows articles with what was found in them.
 
@@ -41,12 +42,13 @@ def report(
     Examples:
       detector report articles/ --output report.html
       detector report articles.jsonl --text-field body --output report.html
+      detector report articles/ --sources index/ --output report.html
     """
     if paths.count(STDIN) > 1:
         raise typer.BadParameter("- can be read only once: name it once", param_hint="INPUT")
     if output != STDIN and output in paths:
         raise typer.BadParameter("it is an input: choose another file", param_hint="--output")
-    judge, tally = Detector.load(model), batch.Tally()
+    judge, tally = Detector.load(model, sources=load_sources(source)), batch.Tally()
     options = batch.Options(text_field, id_field)
 
     def outcomes() -> Iterator[tuple[Article | Failure, Verdict | Failure]]:
@@ -67,12 +69,9 @@ def report(
 
 
 def _read(paths: list[str], options: batch.Options) -> Iterator[Article | Failure]:
-    """Every article that `paths` name, in their order; the records of a .jsonl one by one."""
+    """Every article that `paths` name, in their order; of a file of records, each."""
     for path in paths:
-        if not path.lower().endswith(RECORDS):
+        if path.lower().endswith(RECORDS):
+            yield from batch.read_articles(batch.Inputs((path,)), options, stdin(), note)
+        else:
             yield from sources.read_all([path], stdin(), note)
-            continue
-        with sources.open_stream(path, stdin()) as stream:
-            for chunk in batch.read_chunks(stream):
-                for number, line in enumerate(chunk.lines, chunk.first):
-                    yield batch.read_record(line, number, options)

@@ -169,10 +169,8 @@ def _add_up(
     slices = [slice(a, b) for a, b in zip(starts[here].tolist(), ends[here].tolist(), strict=True)]
     postings = np.concatenate([segment.postings[s] for s in slices])
     weights = np.concatenate([segment.weights[s] for s in slices])
-    added: Floats = np.bincount(
-        postings, weights * np.repeat(weight[here] / _SCALE, (ends - starts)[here]), minlength=segment.size
-    )
-    return added
+    shares = weights * np.repeat(weight[here] / _SCALE, (ends - starts)[here])
+    return np.asarray(np.bincount(postings, shares, minlength=segment.size), dtype=np.float64)
 
 
 def _records(segment: _Segment, block: int) -> list[list[Any]]:
