@@ -22,7 +22,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _f(x: float | None, digits: int = 3) -> str:
-    return "–" if x is None else f"{x:.{digits}f}"
+    return "–" if x is None else f"{round(x, digits) + 0.0:.{digits}f}"  # no minus before a zero
 
 
 def _p(x: float | None, digits: int = 1) -> str:
@@ -82,7 +82,8 @@ def _about(figures: Figure) -> str:
         "`human_sites` and `ai_sites` is one) are dealt into eight folds, sets on the same base texts into the same "
         "one; the fold's datasets, and every row elsewhere that shares a source text with them, are left out of "
         "training. Harder than leaving one dataset out, and eight fits in place of "
-        f"{a['units']}. Baselines are fitted on the same rows, calibrated and given thresholds by the same rules: "
+        f"{a['units']}. Baselines are fitted on the same rows, calibrated and given thresholds by the same rules; "
+        "where texts are ranked, n-grams and signals rank by their uncalibrated score, which serves them better: "
         "*n-grams* is hashed word 1-2-grams with logistic regression, *signals* every column but no n-grams, *length* "
         "the number of words. Intervals are 95% bootstrap intervals: over datasets or sites for a mean of them, over "
         "rows for one of them; thresholds are held fixed.\n\n"

@@ -159,16 +159,18 @@ def _machines(s: Scores) -> Iterator[tuple[str, str, Mask, Mask]]:
 def _cut(s: Scores, name: str, band: int, rate: float) -> float:
     """The ai probability that a share `rate` of human originals of a band reaches; infinite if there are none."""
     rows = np.flatnonzero(s.people & (s.band == band))
-    return threshold_at(s.by_ai[name][rows], _flat(s.unit[rows]), rate) if len(rows) else math.inf
+    return threshold_at(s.rank_ai(name)[rows], _flat(s.unit[rows]), rate) if len(rows) else math.inf
 
 
 def _ai(s: Scores) -> Figure:
     cut = {name: _cut(s, name, 0, 0.01) for name in s.names}
     whole, people = s.band == 0, s.people & (s.band == 0)
+    shown = [n for n in s.names if n not in ("signals", "length")]  # in the slices that pages do not compare wholly
     result: Figure = {
         "bands": {str(b or "full"): _ai_band(s, b or 0) for b in BANDS if (s.band == (b or 0)).any()},
         "thresholds": {str(b or "full"): {f"{r:.0%}": _cut(s, "model", b or 0, r) for r in RATES}
                        for b in BANDS if (s.people & (s.band == (b or 0))).any()},
+        "roc_fpr": [float(f) for f in _CURVE],
         "roc": {b: {name: _roc(s, name, band) for name in s.names} for b, band in (("full", 0), ("100", 100))},
         "datasets": [], "generators": [], "domains": [], "sources": [], "sites": [], "writers": [],
     }  # fmt: skip
@@ -176,20 +178,21 @@ def _ai(s: Scores) -> Figure:
         m, h = machine & whole, own & whole
         if m.sum() >= SMALLEST:
             line: Figure = {"dataset": d, "kind": k, "machine": int(m.sum()), "human": int(h.sum())}
-            result["datasets"].append(line | {n: _compare(s.by_ai[n], cut[n], m, h) for n in s.names})
+            result["datasets"].append(line | {n: _compare(s.rank_ai(n), cut[n], m, h) for n in s.names})
     for g, m in _groups(s.generator, (s.ai == 1) & whole, SMALLEST):
         line = {"generator": g, "machine": int(m.sum())}
-        result["generators"].append(line | {n: _compare(s.by_ai[n], cut[n], m, people) for n in s.names})
+        result["generators"].append(line | {n: _compare(s.rank_ai(n), cut[n], m, people) for n in shown})
     for d, own in _groups(s.domain, whole & (s.ai != UNKNOWN), SMALLEST):
         m, h = own & (s.ai == 1), own & people
         line = {"domain": d, "machine": int(m.sum()), "human": int(h.sum())}
-        for n in s.names:
-            enough = m if m.sum() >= SMALLEST else np.zeros_like(m)
-            line[n] = _compare(s.by_ai[n], cut[n], enough, own & (s.ai == 0)) | {"fpr": share(s.by_ai[n][h] >= cut[n])}
+        enough = m if m.sum() >= SMALLEST else np.zeros_like(m)
+        for n in shown:
+            rank = s.rank_ai(n)
+            line[n] = _compare(rank, cut[n], enough, own & (s.ai == 0)) | {"fpr": share(rank[h] >= cut[n])}
         result["domains"].append(line)
     for what, key, values in (("sources", "source", s.dataset), ("sites", "site", s.unit)):
         result[what] = [
-            {key: u, **{n: share(s.by_ai[n][m] >= cut[n]) for n in s.names}}
+            {key: u, **{n: share(s.rank_ai(n)[m] >= cut[n]) for n in s.names}}
             for u, m in _groups(values, people, SMALLEST)
             if what == "sources" or ":" in u
         ]
@@ -199,7 +202,7 @@ def _ai(s: Scores) -> Figure:
             if m.sum() >= SMALLEST:
                 line = {"writer": writer, "words": str(b or "full")}
                 for n in s.names:
-                    line[n] = share(s.by_ai[n][m] >= _cut(s, n, b or 0, 0.01))
+                    line[n] = share(s.rank_ai(n)[m] >= _cut(s, n, b or 0, 0.01))
                 result["writers"].append(line)
     return result
 
@@ -229,11 +232,11 @@ def _ai_band(s: Scores, band: int) -> Figure:
     both = len(np.unique(s.ai[known])) == 2
     band_figures: Figure = {"rows": len(known), "people": int((s.people & here).sum())}
     for name in s.names:
-        p = s.by_ai[name]
-        own: Figure = {"auroc": mean([area(p[m], p[h], 1)["value"] for m, h in cells if h.sum() >= SMALLEST])}
+        p, rank = s.by_ai[name], s.rank_ai(name)
+        own: Figure = {"auroc": mean([area(rank[m], rank[h], 1)["value"] for m, h in cells if h.sum() >= SMALLEST])}
         for rate in RATES:
             cut = _cut(s, name, band, rate)
-            own[f"tpr_at_{rate * 100:.0f}"] = mean([float((p[m] >= cut).mean()) for m, _ in cells])
+            own[f"tpr_at_{rate * 100:.0f}"] = mean([float((rank[m] >= cut).mean()) for m, _ in cells])
         called = (p[known] >= 0.5).astype(np.int64)
         if both:
             own["macro_f1"] = _drawn_f1(s.ai[known], called, s.unit[known], 2)
@@ -250,27 +253,17 @@ def _ai_band(s: Scores, band: int) -> Figure:
 
 
 def _roc(s: Scores, name: str, band: int) -> list[float]:
-    """TPR at the false-positive rates of the figures' `curve`; sources weighted by the root of their size."""
+    """TPR at the false-positive rates of `roc_fpr`; sources weighted by the root of their size."""
     rows = np.flatnonzero((s.band == band) & (s.ai == 1))
     people = np.flatnonzero((s.band == band) & s.people)
     if not len(rows) or not len(people):
         return []
-    p, weights = s.by_ai[name], _flat(s.unit[rows])
+    p, weights = s.rank_ai(name), _flat(s.unit[rows])
     cuts = [threshold_at(p[people], _flat(s.unit[people]), f) if f < 1 else -math.inf for f in _CURVE]
     return [float(weights[p[rows] >= c].sum() / weights.sum()) for c in cuts]
 
 
-def curve() -> list[float]:
-    """The false-positive rates of every ROC."""
-    return [float(f) for f in _CURVE]
-
-
 # ---- origin
-
-
-def aggregation(s: Scores, name: str) -> Array:
-    """How sure the model or a baseline is that a text is no original."""
-    return np.asarray(1 - s.by_origin[name][:, 0])
 
 
 def _rates(called: Integers, rows: Mask) -> Figure:
@@ -331,7 +324,7 @@ def _reached(s: Scores, name: str, people: Mask, rows: Mask, rate: float = 0.02)
     """The share of rows that rank above all but `rate` of human originals."""
     if not people.any():
         return math.nan
-    scores = aggregation(s, name)
+    scores = s.rank_origin(name)
     return float((scores[rows] >= threshold_at(scores[people], _flat(s.unit[people]), rate)).mean())
 
 
@@ -345,7 +338,7 @@ def _origin_by(
     retold: dict[str, Mask],
 ) -> Figure:
     """What the model and each baseline reach by the same rule, on whole texts."""
-    called, scores = s.by_label[name], aggregation(s, name)
+    called, scores = s.by_label[name], s.rank_origin(name)
     rows = np.flatnonzero(whole)
     truth, best = s.origin[rows], s.by_origin[name][rows].argmax(axis=1)
     result: Figure = {

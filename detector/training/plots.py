@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.errors import UsageError
-from detector.training.figures import Figure, curve
+from detector.training.figures import Figure
 from detector.verdict import LABELS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def paint_roc(drawing: Drawing, figures: Figure) -> bool:
     for i, (band, lines) in enumerate(roc.items()):
         axes = drawing.add_subplot(1, len(roc), i + 1)
         for name, line in lines.items():
-            axes.plot(curve()[1:], line[1:], color=COLOURS[name], label=name)
+            axes.plot(figures["ai"]["roc_fpr"][1:], line[1:], color=COLOURS[name], label=name)
         axes.axvline(0.01, color="#cccccc", linewidth=0.8)
         axes.set(
             xscale="log", xlim=(0.001, 1), ylim=(0, 1), xlabel="false-positive rate on human originals",

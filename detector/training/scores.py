@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ Thresholds = Mapping[str, Mapping[str, Any]]
 
 _FORMAT = 1
 _FACTS = ("unit", "kind", "generator", "domain", "writer", "hard", "surely_human", "band", "n_words", "origin", "ai")
+_DICTS = ("by_origin", "by_ai", "by_label", "raw_ai", "raw_origin")
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,20 @@ class Scores:
     by_ai: dict[str, Array]  # probabilities
     by_label: dict[str, Integers]  # the label called, or UNKNOWN for an abstention
     crossed: Integers  # the model's labels by bars that were set on the other folds
+    raw_ai: dict[str, Array] = field(default_factory=dict)  # what a baseline ranks by, where calibration costs it ranks
+    raw_origin: dict[str, Array] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.by_ai)
+
+    def rank_ai(self, name: str) -> Array:
+        """What the model or a baseline ranks texts by: the machine-written first."""
+        return self.raw_ai.get(name, self.by_ai[name])
+
+    def rank_origin(self, name: str) -> Array:
+        """What the model or a baseline ranks texts by: those that are no originals first."""
+        return self.raw_origin[name] if name in self.raw_origin else 1 - self.by_origin[name][:, 0]
 
     @property
     def dataset(self) -> Names:
@@ -77,7 +88,7 @@ class Scores:
     def save(self, path: Path) -> None:
         """One npz file of plain arrays."""
         arrays: dict[str, Any] = {name: getattr(self, name) for name in (*_FACTS, "crossed")}
-        for what in ("by_origin", "by_ai", "by_label"):
+        for what in _DICTS:
             for name, values in getattr(self, what).items():
                 arrays[f"{what}/{name}"] = values.astype(np.float32) if values.dtype == np.float64 else values
         about = json.dumps({"format": _FORMAT, **self.about}, sort_keys=True)
@@ -92,7 +103,7 @@ class Scores:
             about = json.loads(str(arrays.pop("about")))
             if about.pop("format") != _FORMAT:
                 raise ValueError("format")
-            groups: dict[str, dict[str, Any]] = {"by_origin": {}, "by_ai": {}, "by_label": {}}
+            groups: dict[str, dict[str, Any]] = {what: {} for what in _DICTS}
             for key in [k for k in arrays if "/" in k]:
                 what, name = key.split("/", 1)
                 values = arrays.pop(key)
@@ -114,7 +125,14 @@ def store(out: HeldOut, min_words: int, about: Mapping[str, Any]) -> Scores:
         by_origin[name], by_ai[name] = origin, ai
         by_label[name] = decide_all(origin, choose_thresholds(replace(lean, origin=origin, ai=ai)))
     about = {**about, "thresholds": choose_thresholds(lean), "min_words": min_words}
-    return gather(table, out.band, about, by_origin, by_ai, by_label, decide_crossed(lean))
+    scores = gather(table, out.band, about, by_origin, by_ai, by_label, decide_crossed(lean))
+    # calibration by length helps the model's ranks and costs n-grams a tenth of their TPR: each is shown at its best
+    sums = {name: out.sums[name] for name in BASELINES if name != "length"}
+    return replace(
+        scores,
+        raw_ai={name: s[:, 3] for name, s in sums.items()},
+        raw_origin={name: s[:, 2] - np.logaddexp(s[:, 0], s[:, 1]) for name, s in sums.items()},
+    )
 
 
 def decide_crossed(out: HeldOut) -> Integers:
