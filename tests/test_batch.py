@@ -203,11 +203,11 @@ def test_chunks_are_numbered_and_bounded(tmp_path: Path):
     assert cut[-1].position == source.stat().st_size
 
 
-def test_hundred_thousand_lines():
-    code, rows, err = score_lines(b'{"text": ""}\n' * 100_000)
-    assert (code, len(rows)) == (3, 100_000)
-    assert rows[-1]["id"] == "100000"
-    assert "detector: 100,000 records: 100,000 failed (empty 100,000)\n" in err
+def test_twenty_thousand_lines():
+    code, rows, err = score_lines(b'{"text": ""}\n' * 20_000)
+    assert (code, len(rows)) == (3, 20_000)
+    assert rows[-1]["id"] == "20000"
+    assert "detector: 20,000 records: 20,000 failed (empty 20,000)\n" in err
 
 
 def test_rows_are_the_same_with_any_number_of_jobs(tmp_path: Path):

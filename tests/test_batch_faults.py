@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import run as in_process
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = "The ferry was late again, and nobody on the quay could say why it had not left the other side. "
@@ -225,11 +226,27 @@ def test_read_only_output_folder_is_one_sentence(records: Path, tmp_path: Path):
     assert len(done.stderr.splitlines()) == 1
 
 
-def interrupted(source: Path, out: Path, *options: object) -> None:
-    run = begin(source, "--output", out, "--chunk", 10, *options)
-    wait_for_chunks(run, Path(f"{out}.run"), 3)
+@pytest.fixture(scope="module")
+def killed(records: Path) -> Path:
+    """A folder with `in`, and what a killed run on it left of `out`."""
+    folder = records.with_name("killed")
+    folder.mkdir()
+    shutil.copy(records, folder / "in")
+    elsewhere = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.Popen(command("in", "--output", "out", "--chunk", 10), cwd=folder, env=elsewhere)
+    wait_for_chunks(run, folder / "out.run", 3)
     run.kill()
-    run.communicate()
+    run.wait()
+    assert not (folder / "out").exists()
+    return folder
+
+
+@pytest.fixture
+def left(killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, times included, to work in."""
+    shutil.copytree(killed, tmp_path / "left")
+    monkeypatch.chdir(tmp_path / "left")
+    return tmp_path / "left"
 
 
 def change(path: Path) -> None:
@@ -254,36 +271,29 @@ def truncate(path: Path) -> None:
         (truncate, "holds an unfinished run with another "),
     ],
 )
-def test_input_that_changed_is_refused(damage: Any, sentence: str, records: Path, tmp_path: Path):
-    source, out = tmp_path / "in", tmp_path / "out"
-    shutil.copy(records, source)
-    interrupted(source, out)
-    damage(source)
-    code, err = finish(source, "--output", out, "--chunk", 10)
-    assert code == 2
-    assert sentence in err
-    assert "--restart" in err
-    assert not out.exists()
+def test_input_that_changed_is_refused(damage: Any, sentence: str, left: Path):
+    damage(left / "in")
+    result = in_process("batch", "in", "--output", "out", "--chunk", 10)
+    assert result.code == 2
+    assert sentence in result.err
+    assert "--restart" in result.err
+    assert not (left / "out").exists()
 
 
-def test_other_options_are_refused_and_restart_forgets(records: Path, tmp_path: Path):
-    source, out = tmp_path / "in", tmp_path / "out"
-    shutil.copy(records, source)
-    interrupted(source, out)
-    code, err = finish(source, "--output", out, "--chunk", 10, "--contributions", 2)
-    assert (code, "another contributions (8, now 2)" in err) == (2, True)
-    assert finish(source, "--output", out, "--chunk", 10, "--contributions", 2, "--restart")[0] == 3
-    assert all(len(json.loads(row).get("contributions", [])) <= 2 for row in out.read_bytes().splitlines())
+def test_other_options_are_refused_and_restart_forgets(left: Path):
+    other = ("batch", "in", "--output", "out", "--chunk", 10, "--contributions", 2)
+    refused = in_process(*other)
+    assert (refused.code, "another contributions (8, now 2)" in refused.err) == (2, True)
+    assert in_process(*other, "--restart").code == 3
+    rows = [json.loads(row) for row in (left / "out").read_bytes().splitlines()]
+    assert all(len(row.get("contributions", [])) <= 2 for row in rows)
 
 
-def test_other_model_is_refused(records: Path, tmp_path: Path):
-    source, out = tmp_path / "in", tmp_path / "out"
-    shutil.copy(records, source)
-    interrupted(source, out)
-    manifest = tmp_path / "out.run" / "run.json"
+def test_other_model_is_refused(left: Path):
+    manifest = left / "out.run" / "run.json"
     manifest.write_text(manifest.read_text().replace('"model": "v', '"model": "u'))
-    code, err = finish(source, "--output", out, "--chunk", 10)
-    assert (code, "another model ('u" in err) == (2, True)
+    result = in_process("batch", "in", "--output", "out", "--chunk", 10)
+    assert (result.code, "another model ('u" in result.err) == (2, True)
 
 
 def test_second_run_on_one_output_is_refused(records: Path, whole: bytes, tmp_path: Path):
