@@ -15,8 +15,10 @@ from detector.errors import InputError
 from detector.trace import Document
 from detector.trace.cluster import cluster
 
-FERRY_SIMPLE = """A ferry called Halcyon ran aground on the Dunmore sandbank on Tuesday at 06:40. There were 212 \
-passengers aboard. The harbour master, Elsie Tarrant, said the pilot had swerved to avoid a fishing boat without lights. \
+FERRY_SIMPLE = """\
+A ferry called Halcyon ran aground on the Dunmore sandbank on Tuesday at 06:40. There were 212 \
+passengers aboard. \
+The harbour master, Elsie Tarrant, said the pilot had swerved to avoid a fishing boat without lights. \
 Two lifeboats from Port Ansel took off 57 children before the tide turned. “We sang to them until our voices went,” \
 said school teacher Marta Quill. Nobody was badly hurt, but nine people were treated for cold at St Bride hospital. \
 Calder Lines will hold an inquiry and has suspended the morning sailing until Friday."""

@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "wire-schema.json").read_text()))
 SEEDS = {p.stem: p.read_text("utf-8") for p in sorted((ROOT / "seeds").glob("*.txt"))}
 
-FERRY = """The ferry Halcyon ran aground on the Dunmore sandbank at 06:40 on Tuesday with 212 passengers aboard. Harbour \
+FERRY = """\
+The ferry Halcyon ran aground on the Dunmore sandbank at 06:40 on Tuesday with 212 passengers aboard. Harbour \
 master Elsie Tarrant said the pilot had swerved to avoid a fishing boat that carried no lights. Two lifeboats \
 from Port Ansel took off 57 children before the tide turned. “We sang to them until our voices went,” said Marta \
 Quill, a school teacher who was on the lower deck. Nobody was badly hurt, although nine people were treated for \
@@ -35,7 +36,8 @@ cold at St Bride hospital. The company, Calder Lines, will hold an inquiry and h
 until Friday. Divers found a gash of four metres below the waterline, and a tug is expected from Hallam tonight. \
 The Halcyon was built in 1988 and passed its last inspection in March."""
 
-FERRY_REWRITTEN = """On Tuesday at 06:40 the ferry Halcyon, which had 212 passengers aboard, ran aground on the Dunmore sandbank. \
+FERRY_REWRITTEN = """\
+On Tuesday at 06:40 the ferry Halcyon, which had 212 passengers aboard, ran aground on the Dunmore sandbank. \
 According to harbour master Elsie Tarrant, its pilot swerved in order to avoid an unlit fishing boat. Before the \
 tide turned, 57 children were taken off by two lifeboats from Port Ansel. Marta Quill, a teacher on the lower \
 deck, said: “We sang to them until our voices went.” While nobody was badly hurt, nine people were treated for \
@@ -43,21 +45,24 @@ cold at St Bride hospital. Calder Lines has suspended its morning sailing until 
 inquiry. A gash of four metres was found below the waterline by divers, and a tug from Hallam is expected \
 tonight. Built in 1988, the Halcyon had passed its last inspection in March."""
 
-FERRY_BY_ANOTHER = """I was buying bread on Quay Street when the siren went. By the time I reached the slipway half of Port Ansel \
+FERRY_BY_ANOTHER = """\
+I was buying bread on Quay Street when the siren went. By the time I reached the slipway half of Port Ansel \
 stood there in dressing gowns, looking at the Halcyon, which sat on the Dunmore bank like a house that had been \
 put down in the wrong place. Osric Bell, who has fished these waters for forty years, told me the channel has \
 moved since the winter gales and no chart shows it. A girl in a school blazer came up the steps wrapped in foil \
 and asked me whether her recorder could be fetched. Calder Lines would answer no questions at its office. Later \
 in the afternoon the council's transport chair, Pim Aldous, spoke of cuts to dredging, and was booed."""
 
-ORCHARD = """Growers in the Wenlow valley lost two thirds of their plums to the frost of 3 May, the co-operative said. \
+ORCHARD = """\
+Growers in the Wenlow valley lost two thirds of their plums to the frost of 3 May, the co-operative said. \
 Chairman Tobias Renn put the damage at 4.2 million crowns and asked the province for loans without interest. \
 Smudge pots were lit on 140 farms, but the wind dropped after midnight and the smoke rose straight up. At Lower \
 Sedge the Hask family covered 900 trees with bed sheets and saved about half of them. Pickers who come each \
 August from the islands have been told to look elsewhere. The price of a crate in Hallam market has risen from \
 18 to 31 crowns since Monday."""
 
-ORCHARD_REWRITTEN = """The co-operative says growers in the Wenlow valley lost two thirds of their plums to the frost of 3 May. Damage \
+ORCHARD_REWRITTEN = """\
+The co-operative says growers in the Wenlow valley lost two thirds of their plums to the frost of 3 May. Damage \
 was put at 4.2 million crowns by chairman Tobias Renn, who asked the province for loans without interest. On 140 \
 farms smudge pots were lit, but after midnight the wind dropped and the smoke rose straight up. The Hask family \
 at Lower Sedge covered 900 trees with bed sheets, saving about half of them. Pickers from the islands, who come \
