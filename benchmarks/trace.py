@@ -79,7 +79,7 @@ def main() -> None:
     print(f"median search        : {statistics.median(searched) * 1e3:.1f} ms, of {len(searched)}")
     print(f"median whole trace   : {statistics.median(traced) * 1e3:.1f} ms")
     print(
-        f"peak memory          : {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, mapped files and all"
+        f"peak memory          : {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB with mapped files"
     )
 
 

@@ -75,6 +75,9 @@ def run_evaluate(
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also change your texts (quotes, wraps, typos) and score them again.")
     ] = False,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Also measure, on a corpus folder, how sources are traced.")
+    ] = False,
     check: Annotated[
         str | None, typer.Option(metavar="FILE", help="Compare with these floors and ceilings; 1 if one is broken.")
     ] = None,
@@ -93,12 +96,14 @@ def run_evaluate(
     \b
     Examples:
       detector evaluate labelled.csv --output measured --robustness
-      detector evaluate ../shared/data --output docs
+      detector evaluate ../shared/data --output docs --trace
       detector evaluate --output docs --check benchmarks/quality.json
     """
     from detector.training import assess, labelled, publish, ratchet  # scikit-learn is for those who measure
 
     folder = Path(output)
+    if trace and (corpus is None or labelled.is_labelled(Path(corpus))):
+        raise UsageError("--trace needs pairs of articles and sources: name a corpus folder")
     if corpus is None:
         if not (check or pin):
             raise UsageError("nothing to evaluate: name a corpus folder or a labelled file, or --check or --pin a file")
@@ -110,6 +115,8 @@ def run_evaluate(
             "a corpus folder is scored by models fitted for it: leave --model out, or name a labelled file"
         )
     else:
+        if trace:
+            assess.keep_tracing(folder, Path(corpus), jobs, say)
         told = publish.evaluate(Path(corpus), folder, jobs, say)
     if pin:
         for sentence in ratchet.pin(told, Path(pin), reason):

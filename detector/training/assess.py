@@ -39,7 +39,7 @@ from detector.training.table import ORIGINS, UNKNOWN, Table
 from detector.training.variants import Variant
 from detector.verdict import LABELS
 
-PAGE, FIGURES, SCORES = "evaluation.md", "figures.json", "scores.npz"
+PAGE, FIGURES, SCORES, TRACING = "evaluation.md", "figures.json", "scores.npz", "tracing.json"
 Say = Callable[[str], None]
 Outcome = tuple[tuple[float, float, float], float, int]  # origin, ai (NaN if unscored), the label called
 
@@ -203,13 +203,30 @@ def _score_some(texts: Sequence[str], folder: str) -> list[Outcome]:
     return outcomes
 
 
+def keep_tracing(output: Path, folder: Path, jobs: int, say: Say) -> None:
+    """Measures on a corpus folder how sources are traced, and keeps that under `output` for `publish` to tell."""
+    from detector.training import tracing  # holds an index in memory, which nothing else here needs
+
+    say("tracing sources")
+    section, told = tracing.evaluate(folder, jobs)
+    kept = (output / PAGE).with_suffix("") / TRACING
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps({"section": section, "figures": told}, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
 def publish(scores: Scores, report: Path, say: Say) -> Figure:
-    """The figures of some scores, after writing the page `report` and, in a folder of its name, all else."""
+    """The figures of some scores, after writing the page `report` and, in a folder of its name, all else.
+
+    What `keep_tracing` left in that folder stands in both.
+    """
     folder = report.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     told = figures(scores)
     if changed := told["about"].pop("robustness", None):
         told["robustness"] = changed
+    traced = json.loads((folder / TRACING).read_text("utf-8")) if (folder / TRACING).exists() else None
+    if traced:
+        told["tracing"] = traced["figures"]
     try:
         drawn = plots.draw(told, folder)
     except UsageError as e:
@@ -217,7 +234,8 @@ def publish(scores: Scores, report: Path, say: Say) -> Figure:
         drawn = []
     written = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / FIGURES).write_text(written, "utf-8")
-    report.write_text(account.page(told, folder.name, drawn), "utf-8")
+    page = account.page(told, folder.name, drawn)
+    report.write_text(f"{page}\n{traced['section']}" if traced else page, "utf-8")
     scores.save(folder / SCORES)
     say(f"wrote {report}, and {FIGURES}, {SCORES} and {len(drawn)} plots in {folder}")
     return told
