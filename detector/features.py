@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.article import Article
-from detector.signals import SIGNALS, family
+from detector.signals import SIGNALS, family, residue
 from detector.signals.wording import Encoder, Grams
 from detector.verdict import Evidence
 
@@ -29,12 +29,19 @@ def measure(article: Article, encoder: Encoder) -> Features:
     """All that the signals say of one article."""
     values: list[float] = []
     found: list[Evidence] = []
+    furniture: npt.NDArray[np.bool_] | None = None
     for signal, (source, names) in zip(SIGNALS, _NAMES.items(), strict=True):
         reading = signal.measure(article)
         values += map(reading.values.__getitem__, names)
+        furniture = reading.furniture if reading.furniture is not None else furniture
         for name, spans in ((source, reading.spans), (MENTION, reading.mentions)):
             for start, end, note in spans:
                 place = article.span(start, end)
                 found.append(Evidence(name, place.start, place.end, article.text[place.start : place.end], note))
     found.sort(key=lambda e: (e.start, e.end, e.signal))
-    return Features(np.array(values, dtype=np.float64), encoder.encode(article), tuple(found))
+    return Features(np.array(values, dtype=np.float64), encoder.encode(article, furniture), tuple(found))
+
+
+def encode(article: Article, encoder: Encoder) -> dict[str, Grams]:
+    """The n-grams alone, as `measure` has them."""
+    return encoder.encode(article, np.array(residue.furniture(article), dtype=bool))

@@ -15,7 +15,7 @@ from detector import language
 from detector import model as models
 from detector.article import Article, Range
 from detector.errors import InputError, ModelError
-from detector.features import COLUMNS, measure
+from detector.features import COLUMNS, encode, measure
 from detector.model import HEADS, Array, StoredModel
 from detector.signals.wording import BLOCKS, Encoder, share_among_tokens
 from detector.verdict import LABELS, Contribution, Label, Reason, Score, Sentence, Verdict, Word, decide, freeze
@@ -240,7 +240,7 @@ class Heat:
     def _parts(self) -> tuple[list[Range], Array, tuple[str, ...], list[int], Array]:
         """The sentences' places and parts, (n_sentences, heads); the distinct tokens, their counts and parts."""
         article = Article(self.text)
-        grams = self.encoder.encode(article)
+        grams = encode(article, self.encoder)
         added = np.zeros((len(article.tokens), len(HEADS)))
         for block in self.model.blocks:
             weights = self.model.gram_weights(block, grams[block].columns)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from detector import features
 from detector.article import Article
 from detector.signals.wording import BITS, BLOCKS, Encoder, style_class
 
+SEEDS = Path(__file__).resolve().parents[1] / "seeds"
 COMMON = ("the", "of", "was", "and", "n't", "'s")
 
 
@@ -63,3 +67,13 @@ def test_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     text = " ".join(f"w{chr(97 + i)}{chr(97 + j)}" for i in range(9) for j in range(9))
     assert encoder.encode(Article(text))["words"].columns.tolist() == columns(text, "words")
     assert len(encoder) <= 10
+
+
+def test_page_furniture_is_nobodys_wording() -> None:
+    story = (SEEDS / "bridge-hearing.txt").read_text("utf-8").rstrip()
+    page = story + "\n\nLeave a Reply\n\nYour email address will not be published.\n\nRequired fields are marked *\n"
+    encoder = Encoder(COMMON)
+    bare, with_page = (features.encode(Article(text), encoder) for text in (story, page))
+    measured = features.measure(Article(page), encoder).grams
+    for block in bare:
+        assert with_page[block].columns.tolist() == bare[block].columns.tolist() == measured[block].columns.tolist()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -27,9 +30,11 @@ class Span(NamedTuple):
 class Reading:
     """One signal's numbers by feature name (NaN where undefined) and its spans.
 
-    `mentions` are spans that look like evidence and are not: shown to a reader, never counted.
+    `mentions` are spans that look like evidence and are not: shown to a reader, never counted. `furniture` says of each
+    line whether it is the page's, so that its words are not taken for the author's; None for none.
     """
 
     values: dict[str, float]
     spans: list[Span] = field(default_factory=list)
     mentions: list[Span] = field(default_factory=list)
+    furniture: npt.NDArray[np.bool_] | None = None

@@ -429,7 +429,8 @@ def measure(article: Article) -> Reading:
     lines = article.lines
     if not lines:
         return Reading({f.name: math.nan for f in FEATURES})
-    chosen = _decide(article, line_scores(article))
+    scores = line_scores(article)
+    chosen = _decide(article, scores)
     titles = _title_repeats(article)
     picked = np.flatnonzero(chosen).tolist()
     clock = [i for i in _clock_lines(article) if chosen[i]] if picked else []
@@ -458,7 +459,7 @@ def measure(article: Article) -> Reading:
         "title_repeats_log": math.log1p(len(titles)),
     }
     spans = [Span(lines[i].start, lines[i].end, note) for i, note in notes.items()]
-    return Reading(values, sorted(spans + inline))
+    return Reading(values, sorted(spans + inline), furniture=chosen if picked else None)
 
 
 def _phrases(article: Article) -> list[Match]:

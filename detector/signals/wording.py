@@ -84,11 +84,14 @@ class Encoder(dict[str, int]):
         self[token] = code
         return code
 
-    def encode(self, article: Article) -> dict[str, Grams]:
-        """The hashed n-grams of an article, by block."""
+    def encode(self, article: Article, furniture: npt.NDArray[np.bool_] | None = None) -> dict[str, Grams]:
+        """The hashed n-grams of an article, by block; none from the lines that are page furniture."""
         vocabulary = article.vocabulary
         codes = np.fromiter(map(self.__getitem__, vocabulary), dtype=np.uint64, count=len(vocabulary))
         codes = codes.take(article.token_numbers)
+        if furniture is not None and furniture.any():
+            line = np.searchsorted(article.line_bounds[:, 0], article.token_starts, side="right") - 1
+            codes[furniture[line]] = 0
         places = np.flatnonzero(codes)
         codes = codes.take(places)
         by_block = {"words": codes >> np.uint64(32), "style": codes & np.uint64(0xFFFFFFFF)}
