@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detector import Detector
 from detector.errors import CorpusError, UsageError
-from detector.training import corpus, evaluate, publish, variants
+from detector.training import corpus, evaluate, publish, robustness, variants
 from detector.training.corpus import Row
 from detector.training.evaluate import auroc, calibration_error, threshold_at
 from detector.training.fit import find_knots, hat_matrix, weigh
@@ -193,6 +193,7 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_corpus_becomes_a_model(small_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "N_FOLDS", 3)
+    monkeypatch.setattr(robustness, "SAMPLE", {"human": 3, "machine": 3, "aggregated": 2})
     said: list[str] = []
     publish.train(small_corpus, tmp_path / "v9", tmp_path / "evaluation.md", 1, said.append)
     detector = Detector.load(tmp_path / "v9")

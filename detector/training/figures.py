@@ -275,7 +275,7 @@ def _rates(called: Integers, rows: Mask) -> Figure:
 
 def _origin(s: Scores) -> Figure:
     whole = (s.band == 0) & (s.origin != UNKNOWN)
-    people = (s.band == 0) & (s.origin == 0) & (s.ai != 1)
+    people = (s.band == 0) & s.originals
     sites = dict(_groups(s.unit, people, SMALLEST_SITE)) or dict(_groups(s.unit, people, 1))
     aggregators = dict(_groups(s.unit, whole & (s.origin == 2), SMALLEST_SITE))
     retold = dict(_groups(s.dataset, whole & (s.origin == 1), SMALLEST))
@@ -363,7 +363,7 @@ def _origin_band(s: Scores, band: int) -> Figure:
     here = s.band == band
     rows = np.flatnonzero(here & (s.origin != UNKNOWN))
     result: Figure = {"rows": len(rows)}
-    people = here & (s.origin == 0) & (s.ai != 1)
+    people = here & s.originals
     if people.any():
         units = dict(_groups(s.unit, people, SMALLEST_SITE))
         result["originals called rewritten or aggregated"] = mean(

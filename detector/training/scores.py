@@ -80,6 +80,12 @@ class Scores:
         return np.array([u.partition(":")[0] for u in self.unit])
 
     @property
+    def originals(self) -> Mask:
+        """Originals by people; where nobody said who wrote anything, all originals."""
+        by_people = self.ai == 0
+        return np.asarray((self.origin == 0) & (by_people if by_people.any() else self.ai == UNKNOWN))
+
+    @property
     def people(self) -> Mask:
         """Texts that people surely wrote, as originals if that is known of any: what false alarms are counted on."""
         known = bool((self.origin != UNKNOWN).any())
