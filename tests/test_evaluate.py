@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from detector.errors import CorpusError
 from detector.model import models_folder
-from detector.training import account, evaluate, labelled, plots, publish, robustness
+from detector.training import account, assess, evaluate, labelled, plots, publish, robustness
 from detector.training.figures import area, figures, macro_f1, mean, share
 from detector.training.scores import Scores
 
@@ -162,6 +163,17 @@ def test_wronged_people_are_counted_by_group() -> None:
     assert writers["non-native"]["rewritten"] == pytest.approx(0.2)
     assert told["ai"]["bands"]["full"]["model"]["tpr_at_1"]["value"] == 0
     assert told["ai"]["bands"]["full"]["model"]["recall"]["human"]["value"] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("ai", [-1, 0, 1])
+@pytest.mark.parametrize("origin", [-1, 0, 2])
+def test_one_class_has_pages_without_ranks(tmp_path: Path, ai: int, origin: int) -> None:
+    one = scored()
+    one = replace(one, ai=np.full_like(one.ai, ai), origin=np.full_like(one.origin, origin))
+    told = assess.publish(replace(one, surely_human=one.ai == 0), tmp_path / "e.md", lambda _: None)
+    assert ("ai" in told) == (ai >= 0)
+    assert "ai" not in told or told["ai"]["bands"]["full"]["model"]["auroc"]["value"] is None
+    assert "NaN" not in (tmp_path / "e" / "figures.json").read_text("utf-8")
 
 
 def test_scores_come_back_as_stored(tmp_path: Path) -> None:
