@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from detector.verdict import Evidence as Evidence
     from detector.verdict import Verdict as Verdict
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Article", "Detector", "DetectorError", "Evidence", "Verdict", "__version__"]
 
 _HOME = {
