@@ -215,14 +215,14 @@ def test_rows_are_the_same_with_any_number_of_jobs(tmp_path: Path):
     source.write_bytes(
         b"".join(lines({"id": f"r{i}", "text": f"{TEXT} {i} " * (i % 50)}) if i % 7 else b"{\n" for i in range(300))
     )
-    jobs = (1, 2, 3)
+    jobs = (1, 3)
     results = [run("batch", source, "--output", tmp_path / f"{n}", "--jobs", n, "--chunk", 16) for n in jobs]
     assert {r.code for r in results} == {3}
     assert len({r.err.splitlines()[0] for r in results}) == 1
     outputs = {(tmp_path / f"{n}").read_bytes() for n in jobs}
-    piped = [run("batch", source, "--output", "-", "--jobs", n, "--chunk", 16).stdout for n in (1, 2)]
+    piped = [run("batch", source, "--output", "-", "--jobs", n, "--chunk", 16).stdout for n in jobs]
     assert outputs == set(piped)
-    assert sorted(os.listdir(tmp_path)) == ["1", "2", "3", "in.jsonl"]
+    assert sorted(os.listdir(tmp_path)) == ["1", "3", "in.jsonl"]
 
 
 def test_library_command_and_batch_give_the_same_bytes(tmp_path: Path):
