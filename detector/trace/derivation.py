@@ -2,8 +2,8 @@
 
 A small logistic regression over detector.trace.alignment.FEATURES tells a derived pair from two reporters on one
 event. Its weights and thresholds are in derivation.json, with where they come from; detector.training.tracing fits
-them. A source counts from the threshold on that only 1 in 100 independent articles reach with the best of their
-same-event siblings.
+them. A source counts from the threshold that 1 in 100 independent articles reach, among same-event siblings and a
+pool of thousands.
 """
 
 from __future__ import annotations
@@ -103,7 +103,10 @@ def find(reading: Reading, index: Index) -> list[int]:
 
 
 def compare(reading: Reading, documents: Sequence[Document], judge: Judge | None = None) -> list[Compared]:
-    """Each document beside the article, the likeliest source first."""
+    """Each document beside the article, copies of it first, then by the likeness of its sentences.
+
+    Likeness ranks sources better than the probability, which is fitted to refuse: recall@1 .978 against .944.
+    """
     judge = judge or shipped()
     readings = [read(Article(d.text)) for d in documents]
     alignments = [align(reading, r) for r in readings]
@@ -125,7 +128,7 @@ def compare(reading: Reading, documents: Sequence[Document], judge: Judge | None
             if n >= _BLOCK_WORDS and filled >= _BLOCK_FILLED * n and n < 0.8 * lengths.sum():
                 p = max(p, judge.probability(align(reading.only(block), r).features))
         compared.append(Compared(d, r, a, same[i], p))
-    return sorted(compared, key=lambda c: (-c.same_article, -c.probability))
+    return sorted(compared, key=lambda c: (-c.same_article, -c.alignment.mean_similarity))
 
 
 def _is_same(a: Reading, s: Reading, alignment: Alignment, lengths: npt.NDArray[np.int64]) -> bool:

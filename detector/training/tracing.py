@@ -48,7 +48,7 @@ STORIES, SOURCES = "multi_news_plus", "multi_news_plus_sources"
 # Datasets on the same base texts are held out together.
 FAMILIES = {"sheepdog": "a", "llmfake": "a", "politifact_pp": "a", "imbd": "b", "imbd_polish500": "b", "l2d": "b"}
 PER_DATASET = 300
-N_STORIES = 1500
+N_STORIES = 800
 FALSE_POSITIVES = {"derived": 0.01, "doubtful": 0.05}
 _COPY = 0.05  # shared runs of six words, of the shorter text, above which two reports are not independent
 _WORD = re.compile(r"[^\W_]+")
@@ -230,18 +230,53 @@ def best_by_article(pairs: Pairs, scores: Floats) -> Floats:
     return np.array(list(best.values()))
 
 
+def independent_articles(material: Material, half: int, n: int = 1000) -> list[str]:
+    """Ids of reports whose event another outlet reports, from one half of the events."""
+    ids = sorted(x for e in material.events if len(e) > 1 and zlib.crc32(e[0].encode()) % 2 == half for x in e)
+    random.Random(3).shuffle(ids)
+    return ids[:n]
+
+
+def _index(material: Material, place: str) -> str:
+    where = str(Path(place) / "index")
+    for _ in build((Document(id, text) for id, text in material.pool.items()), where):
+        pass
+    return where
+
+
+def _likeliest(folder: str, asked: Sequence[tuple[str, str]], judge: Judge) -> list[float]:
+    """For each article the probability of the source that it looks most derived from, it and its copies left out."""
+    index = Index.load(folder)
+    best = []
+    for id, text in asked:
+        reading = read(Article(text))
+        documents = _independent_of(id, text, [index.stored(n) for n in find(reading, index)])
+        best.append(max((c.probability for c in compare(reading, documents, judge)), default=0.0))
+    return best
+
+
+def _independent_of(id: str, text: str, documents: Sequence[Document]) -> list[Document]:
+    return [d for d in documents if d.id != id and shared_runs(text, d.text) <= _COPY]
+
+
 def fit(folder: Path, jobs: int) -> dict[str, Any]:
     """What derivation.json holds: weights fitted on all pairs, thresholds set on held-out scores."""
-    pairs = pair_up(gather(folder), jobs)
+    material = gather(folder)
+    pairs = pair_up(material, jobs)
     held = hold_out(pairs)
-    negatives = best_by_article(pairs, held)
     judge = fit_judge(pairs, np.ones(len(held), dtype=bool))
+    with tempfile.TemporaryDirectory() as place:
+        where = _index(material, place)
+        asked = independent_articles(material, 0)
+        chunks = [[(x, material.pool[x]) for x in asked[i::16]] for i in range(16)]
+        best = Parallel(n_jobs=jobs)(delayed(_likeliest)(where, c, judge) for c in chunks)
+    negatives = np.concatenate(best)
     thresholds = {
         name: {
             "value": round(float(np.quantile(negatives, 1 - rate)), 6),
             "fpr": rate,
             "n": len(negatives),
-            "on": "independent articles, each with the likeliest of its same-event siblings, scored held out",
+            "on": "independent articles (half the events), each traced in the whole pool without its copies",
         }
         for name, rate in FALSE_POSITIVES.items()
     }
@@ -310,17 +345,17 @@ class Traced:
     seconds: float
 
 
-def trace_one(
-    index: Index, text: str, sources: frozenset[str], dataset: str, kind: str, without: frozenset[str]
-) -> Traced:
-    """One article through retrieval, alignment and verdict; the sources in `without` are not looked at."""
+def trace_one(index: Index, text: str, sources: frozenset[str], dataset: str, kind: str, itself: str) -> Traced:
+    """One article through retrieval, alignment and verdict; for an independent one (its id: `itself`) copies are left out."""
     start = time.perf_counter()
     reading = read(Article(text))
-    documents = [d for d in (index.stored(n) for n in find(reading, index)) if d.id not in without]
+    documents = [index.stored(n) for n in find(reading, index)]
+    if itself:
+        documents = _independent_of(itself, text, documents)
     compared = compare(reading, documents)
     found = conclude(reading, compared, {})
     seconds = time.perf_counter() - start
-    truth = [index_text for d in documents if d.id in sources for index_text in [d.text]]
+    truth = [d.text for d in documents if d.id in sources]
 
     def is_true(document: Document) -> bool:
         # another extraction of the same page is the same source
@@ -335,7 +370,7 @@ def trace_one(
     )
 
 
-def _trace_chunk(folder: str, asked: Sequence[tuple[str, frozenset[str], str, str, frozenset[str]]]) -> list[Traced]:
+def _trace_chunk(folder: str, asked: Sequence[tuple[str, frozenset[str], str, str, str]]) -> list[Traced]:
     index = Index.load(folder)
     return [trace_one(index, *a) for a in asked]
 
@@ -363,18 +398,14 @@ def evaluate(folder: Path, jobs: int = 1) -> tuple[str, dict[str, Any]]:
     pairs = pair_up(material, jobs)
     held = hold_out(pairs)
     areas = auroc_by_dataset(pairs, held)
-    independent = sorted({x for pair in independent_pairs(material) for x in pair})
-    random.Random(3).shuffle(independent)
-    event_of = {id: event for event in material.events for id in event}
-    asked = [(d.text, d.sources, d.dataset, d.kind, frozenset[str]()) for d in material.derived]
-    asked += [(d.text, d.sources, d.dataset, d.kind, frozenset[str]()) for d in stitched(material, 200)]
-    for x in independent[:1000]:
-        copies = frozenset({x, *(y for y in event_of[x] if shared_runs(material.pool[x], material.pool[y]) > _COPY)})
-        asked.append((material.pool[x], frozenset(), "independent", "same event", copies))
+    asked = [(d.text, d.sources, d.dataset, d.kind, "") for d in material.derived]
+    asked += [(d.text, d.sources, d.dataset, d.kind, "") for d in stitched(material, 200)]
+    # thresholds were set on the other half of the events
+    asked += [
+        (material.pool[x], frozenset(), "independent", "same event", x) for x in independent_articles(material, 1)
+    ]
     with tempfile.TemporaryDirectory() as place:
-        where = str(Path(place) / "index")
-        for _ in build((Document(id, text) for id, text in material.pool.items()), where):
-            pass
+        where = _index(material, place)
         chunks = [asked[i::16] for i in range(16)]
         traced = [t for ts in Parallel(n_jobs=jobs)(delayed(_trace_chunk)(where, c) for c in chunks) for t in ts]
     return _section(material, areas, traced), _figures(material, areas, traced)
