@@ -1,6 +1,7 @@
 """Tracing: fits what tells a derived article from an independent one, and measures tracing on pairs of the corpora.
 
     python -m detector.training.tracing ../shared/data --fit     # detector/trace/derivation.json
+    python -m detector.training.tracing ../shared/data --rarity  # detector/trace/rarity.npz, which the fit rests on
     python -m detector.training.tracing ../shared/data           # the section of docs/evaluation.md
 
 Derived pairs: machine rewrites, paraphrases and polishes, simplified news, and aggregated stories with their sources.
@@ -39,7 +40,7 @@ from detector.errors import CorpusError
 from detector.trace.alignment import FEATURES, align
 from detector.trace.derivation import Judge, compare, conclude, find, shipped
 from detector.trace.index import Document, Index, build
-from detector.trace.reading import Floats, read
+from detector.trace.reading import RARITY_SCALE, Floats, read
 
 REWRITES = ("l2d", "imbd", "imbd_polish500", "l2r", "llmfake", "sheepdog", "politifact_pp", "onestopenglish")
 KINDS = ("llm_rewritten", "llm_polished", "llm_paraphrased", "human_rewritten")
@@ -127,6 +128,20 @@ def _read(folder: Path, dataset: str) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
     except OSError:
         raise CorpusError(f"{path} cannot be read: tracing is fitted and measured on it") from None
+
+
+def count_rarity(material: Material) -> dict[str, Any]:
+    """The arrays of rarity.npz: stems that three or more texts of the pool have, and how rare each is."""
+    stems, df = np.unique(
+        np.concatenate([read(Article(text[:60_000])).vocabulary for text in material.pool.values()]), return_counts=True
+    )
+    n, kept = len(material.pool), df >= 3
+    rarity = np.log(1 + (n - df[kept] + 0.5) / (df[kept] + 0.5))
+    return {
+        "stems": stems[kept],
+        "rarity": np.rint(rarity * RARITY_SCALE).astype(np.uint8),
+        "rarest": np.float32(math.log(1 + (n - 1) / 2)),
+    }
 
 
 def shared_runs(a: str, b: str, n: int = 6) -> float:
@@ -491,9 +506,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--rarity", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args(argv)
-    if options.fit:
+    if options.rarity:
+        with (Path(str(resources.files("detector.trace"))) / "rarity.npz").open("wb") as f:
+            np.savez_compressed(f, allow_pickle=False, **count_rarity(gather(options.corpus)))
+    elif options.fit:
         stored = json.dumps(fit(options.corpus, options.jobs), indent=1)
         Path(str(resources.files("detector.trace") / "derivation.json")).write_text(stored + "\n", "utf-8")
     else:
