@@ -25,12 +25,29 @@ Table = TypeVar("Table")  # pyarrow's Table or RecordBatch
 _EVIDENCE = pa.struct(
     {"signal": pa.string(), "start": pa.int32(), "end": pa.int32(), "text": pa.string(), "note": pa.string()}
 )
-_CONTRIBUTION = pa.struct(
+_ORIGIN = pa.struct({"original": pa.float64(), "rewritten": pa.float64(), "aggregated": pa.float64()})
+_CONTRIBUTION = pa.struct({"feature": pa.string(), "value": pa.float64(), "origin": _ORIGIN, "ai": pa.float64()})
+_SCORE = pa.struct({"origin": _ORIGIN, "ai": pa.float64()})
+_MATCH = pa.struct(
     {
-        "feature": pa.string(),
-        "value": pa.float64(),
-        "origin": pa.struct({"original": pa.float64(), "rewritten": pa.float64(), "aggregated": pa.float64()}),
-        "ai": pa.float64(),
+        "start": pa.int32(),
+        "end": pa.int32(),
+        "source_start": pa.int32(),
+        "source_end": pa.int32(),
+        "text": pa.string(),
+        "source_text": pa.string(),
+        "similarity": pa.float64(),
+        "relation": pa.string(),
+        "shared": pa.list_(pa.string()),
+    }
+)
+_SOURCE = pa.struct(
+    {
+        "id": pa.string(),
+        "share": pa.float64(),
+        "relation": pa.string(),
+        "same_article": pa.bool_(),
+        "matches": pa.list_(_MATCH),
     }
 )
 TYPES: Mapping[str, Any] = {
@@ -45,9 +62,15 @@ TYPES: Mapping[str, Any] = {
     "ai_probability": pa.float64(),
     "evidence": pa.list_(_EVIDENCE),
     "contributions": pa.list_(_CONTRIBUTION),
+    "intercept": _SCORE,
+    "score": _SCORE,
     "n_words": pa.int32(),
     "language": pa.string(),
     "model": pa.string(),
+    "style_label": pa.string(),
+    "derivation": pa.string(),
+    "derivation_abstained_because": pa.string(),
+    "sources": pa.list_(_SOURCE),
     "error_code": pa.string(),
     "error_message": pa.string(),
 }

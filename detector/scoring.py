@@ -62,6 +62,11 @@ class Detector:
         detector.sources = sources  # canaries promise what the style alone gives
         return detector
 
+    @property
+    def id(self) -> str:
+        """What verdicts rest on: the model's name and digest, and that of the index of sources, if there is one."""
+        return self.model.id if self.sources is None else f"{self.model.id}+{self.sources.id}"
+
     def check_canaries(self) -> int:
         """How many of the model's canaries were scored as its manifest promises: all of them.
 

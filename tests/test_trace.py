@@ -369,3 +369,34 @@ def test_corrupted_index_ends_the_command_with_its_sentence(place: Path):
     result = run("trace", place / "article.txt", "--sources", place / "ix")
     assert result.code == 4
     assert "is not the file that was indexed" in result.err
+
+
+# in batches
+
+
+def test_batch_traces_every_record_with_any_number_of_jobs(tmp_path: Path):
+    make(tmp_path / "index", SOURCES)
+    given, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    given.write_text("".join(json.dumps({"id": f"r{i}", "text": FERRY_REWRITTEN}) + "\n" for i in range(6)))
+    command = ("batch", given, "--output", out, "--sources", tmp_path / "index", "--chunk", "2")
+    assert run(*command).code == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(r["id"], r["derivation"], r["sources"][0]["id"]) for r in rows] == [
+        (f"r{i}", "derived_from_one", "ferry") for i in range(6)
+    ]
+    alone = out.read_bytes()
+    out.unlink()
+    assert run(*command, "--jobs", "2").code == 0
+    assert out.read_bytes() == alone
+
+
+def test_parquet_holds_sources(tmp_path: Path):
+    pq = pytest.importorskip("pyarrow.parquet")
+    make(tmp_path / "index", SOURCES)
+    given, out = tmp_path / "in.jsonl", tmp_path / "out.parquet"
+    given.write_text(json.dumps({"id": "r", "text": FERRY_REWRITTEN}) + "\n")
+    assert run("batch", given, "--output", out, "--sources", tmp_path / "index").code == 0
+    (row,) = pq.read_table(out).to_pylist()
+    assert row["derivation"] == "derived_from_one"
+    assert row["sources"][0]["matches"][0]["source_text"]
+    assert row["score"]["origin"].keys() == {"original", "rewritten", "aggregated"}

@@ -18,8 +18,8 @@ Outcome = Verdict | Failure
 
 # The wire format's fields in its order, and what tables make of the nested ones.
 FIELDS = (
-    "schema id status abstained_because label probabilities ai_probability evidence contributions n_words language "
-    "model error"
+    "schema id status abstained_because label probabilities ai_probability evidence contributions intercept score "
+    "n_words language model style_label derivation derivation_abstained_because sources error"
 ).split()
 FLAT = {
     "probabilities": tuple(f"probability_{label}" for label in LABELS),

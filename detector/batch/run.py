@@ -56,6 +56,7 @@ class Job:
     engine: str = "local"
     address: str | None = None
     model: str | None = None
+    sources: str | None = None  # an index of sources
     folder: str | None = None  # the run directory; None is OUT.run
     resume: bool = False  # refuse to begin
     restart: bool = False  # forget what an earlier run did
@@ -112,7 +113,7 @@ def survey(job: Job, stdin: BinaryIO | None, note: Note) -> Generator[Progress, 
     identity = chunks.identify(job.inputs)
     progress, ids = Progress(Tally(), identity.bytes), Ids(None)
     cut = chunks.cut(job.inputs, job.options, stdin)
-    tasks = (Task(i, chunk, job.options, {}, None, None, None, "") for i, chunk in enumerate(cut))
+    tasks = (Task(i, chunk, job.options, {}, None, None, None, None, "") for i, chunk in enumerate(cut))
     for done in engines.spread(tasks, None, 1):
         _add(progress, ids, done, note)
         yield progress
@@ -148,14 +149,14 @@ def _types(options: Options, identity: Identity, kind: str | None) -> Mapping[st
 
 
 def _tasks(
-    job: Job, cut: Iterator[Chunk], types: Mapping[str, Any], model_id: str, begin: int, parts: str | None
+    job: Job, cut: Iterator[Chunk], types: Mapping[str, Any], judge_id: str | None, begin: int, parts: str | None
 ) -> Iterator[Task]:
-    model, base = job.model, ""
+    model, index, base = job.model, job.sources, ""
     if job.engine != "local":  # another machine's working folder is another
-        model, base = model and os.path.abspath(model), os.getcwd()
+        model, index, base = model and os.path.abspath(model), index and os.path.abspath(index), os.getcwd()
     for i, chunk in enumerate(cut, begin):
         part = parts and f"{parts}/{part_name(i)}"
-        yield Task(i, chunk, job.options, types, part, model, model_id, base)
+        yield Task(i, chunk, job.options, types, part, model, index, judge_id, base)
 
 
 def part_name(index: int) -> str:
@@ -199,7 +200,7 @@ def _stream(
         raise UsageError("what goes to a pipe cannot be resumed: name a file with --output")
     progress, ids = Progress(Tally(), identity.bytes), Ids(None)
     cut = chunks.cut(job.inputs, job.options, stdin, eager=job.jobs == 1)
-    tasks = _tasks(job, cut, types, detector.model.id, 0, None)
+    tasks = _tasks(job, cut, types, detector.id, 0, None)
     with contextlib.ExitStack() as stack:
         if job.output == STDIN:
             assert stdout is not None, "the command line checks it"
@@ -238,7 +239,7 @@ def _keep(
                 progress.position = chunk.position
             _check_errors(job, progress.tally, over=False)
             yield progress
-            tasks = _tasks(job, cut, types, detector.model.id, manifest.n_done, parts)
+            tasks = _tasks(job, cut, types, detector.id, manifest.n_done, parts)
             work = engines.spread(tasks, detector, job.jobs, job.engine, job.address)
             with contextlib.closing(work):
                 for done in work:
@@ -290,7 +291,7 @@ def _describe(job: Job, identity: Identity, detector: Detector) -> dict[str, Any
     described = {
         "format": FORMAT,
         "detector": __version__,
-        "model": detector.model.id,
+        "model": detector.id,
         "inputs": list(job.paths),
         "kind": job.kind,
         "options": asdict(job.options),

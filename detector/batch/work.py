@@ -95,7 +95,8 @@ class Task(NamedTuple):
     types: Mapping[str, Any]  # of kept Parquet columns
     part: str | None  # where its rows go; None hands them back
     model: str | None  # a folder; None is the shipped one
-    model_id: str | None  # None scores nothing: a dry run
+    sources: str | None  # an index of sources, to trace articles in
+    judge_id: str | None  # Detector.id; None scores nothing: a dry run
     base: str  # where relative paths start; empty where the worker's own folder will do
 
 
@@ -119,8 +120,8 @@ def do(task: Task, detector: Detector | None = None) -> Done:
     Raises OSError where a record file cannot be read any more, or rows cannot be written; ModelError where this
     worker's model is another one.
     """
-    if task.model_id is not None:
-        detector = detector or load(task.model, task.model_id)
+    if task.judge_id is not None:
+        detector = detector or load(task.model, task.sources, task.judge_id)
     tally, written, ids, remarks = Tally(), list[Mapping[str, Any]](), bytearray(), list[tuple[str, str]]()
 
     def remember(id: str, remark: str) -> None:
@@ -201,11 +202,16 @@ def score_one(detector: Detector, given: Article | Failure) -> Outcome:
 
 
 @lru_cache(maxsize=1)
-def load(model: str | None, model_id: str) -> Detector:
-    """The model, loaded once a process. Raises ModelError if it is not the one that the run began with."""
-    detector = Detector.load(model)
-    if detector.model.id != model_id:
-        raise ModelError(f"the model became {detector.model.id} while {model_id} was in use: start the run again")
+def load(model: str | None, sources: str | None, judge_id: str) -> Detector:
+    """The detector, loaded once a process. Raises ModelError if it is not the one that the run began with."""
+    index = None
+    if sources is not None:
+        from detector.trace import Index  # read only where sources are given
+
+        index = Index.load(sources)
+    detector = Detector.load(model, sources=index)
+    if detector.id != judge_id:
+        raise ModelError(f"the model or index became {detector.id} while {judge_id} was in use: start the run again")
     return detector
 
 

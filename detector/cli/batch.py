@@ -18,7 +18,20 @@ import typer
 from detector import batch, report, storage
 from detector.batch import rows, run
 from detector.batch.run import Job, Progress
-from detector.cli.app import EXIT_CODES, Code, Contributions, Model, app, count, guarded, note, say, stdin
+from detector.cli.app import (
+    EXIT_CODES,
+    Code,
+    Contributions,
+    Model,
+    Sources,
+    app,
+    count,
+    guarded,
+    load_sources,
+    note,
+    say,
+    stdin,
+)
 from detector.scoring import Detector
 from detector.sources import STDIN
 
@@ -85,6 +98,7 @@ def run_batch(
     chunk: Annotated[int, typer.Option(metavar="N", min=1, help="Records in a chunk: what a crash costs.")] = 256,
     run_dir: Annotated[str | None, typer.Option(metavar="DIR", help="Where progress is kept; else OUT.run.")] = None,
     model: Model = None,
+    source: Sources = None,
 ) -> int:
     """Score many records: JSONL, CSV, Parquet or files in, JSONL, CSV or Parquet out.
 
@@ -137,6 +151,7 @@ def run_batch(
         engine=str(engine),
         address=address,
         model=model,
+        sources=source,
         folder=run_dir,
         resume=resume,
         restart=restart,
@@ -146,7 +161,7 @@ def run_batch(
     started, progress = time.monotonic(), Progress(batch.Tally(), 0)
     try:
         with _termination():
-            judge = Detector.load(model)
+            judge = Detector.load(model, sources=load_sources(source))
             work = (
                 run.survey(job, stdin(), note)
                 if dry_run
@@ -171,7 +186,7 @@ def run_batch(
     for line in report.summary_lines(tally, seconds, progress.resumed, dry_run):
         say(line)
     if summary:
-        told = report.summary(tally, seconds, progress.resumed) | {"model": judge.model.id, "output": output}
+        told = report.summary(tally, seconds, progress.resumed) | {"model": judge.id, "output": output}
         with storage.writing(summary) as sink:
             sink.write(json.dumps(told, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
     return Code.FAILED if tally.errors or tally.bad else Code.SCORED

@@ -94,6 +94,11 @@ class Index:
     def __len__(self) -> int:
         return sum(s.size for s in self._segments)
 
+    @property
+    def id(self) -> str:
+        """The first 12 digits of its digest."""
+        return str(self.manifest["digest"])[:12]
+
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Index:
         """The index in `folder`, every file of it checked against its manifest.
