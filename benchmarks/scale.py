@@ -24,13 +24,14 @@ from speed import DEFAULT, choose, seconds
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
+DIGITS = "zero one two three four five six seven eight nine".split()
 COMMAND = [sys.executable, "-m", "detector.cli", "batch"]
 
 
 def salted(texts: list[str], n: int) -> Iterator[str]:
-    """`n` texts, the given ones again and again, each with a number."""
+    """`n` texts, the given ones again and again, each with a number in words: no word is new to the word memos."""
     for i in range(n):
-        yield f"{texts[i % len(texts)]}\nFolio {i}."
+        yield f"{texts[i % len(texts)]}\nFolio {' '.join(DIGITS[int(d)] for d in str(i))}."
 
 
 def write(path: Path, texts: Iterator[str]) -> Path:
