@@ -97,9 +97,8 @@ def main() -> None:
     print(f"loaded and verified  : {loaded:.2f} s")
     print(f"median search        : {statistics.median(searched) * 1e3:.1f} ms, of {len(searched)}")
     print(f"median whole trace   : {statistics.median(traced) * 1e3:.1f} ms")
-    print(
-        f"peak memory          : {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB with mapped files"
-    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory          : {peak:.0f} MB, mapped files and all")
 
 
 if __name__ == "__main__":

@@ -361,7 +361,7 @@ class Traced:
 
 
 def trace_one(index: Index, text: str, sources: frozenset[str], dataset: str, kind: str, itself: str) -> Traced:
-    """One article through retrieval, alignment and verdict; for an independent one (`itself`) copies are left out."""
+    """One article through retrieval, alignment and verdict; copies of an independent one (id `itself`) are left out."""
     start = time.perf_counter()
     reading = read(Article(text))
     documents = [index.stored(n) for n in find(reading, index)]
