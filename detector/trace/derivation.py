@@ -105,7 +105,8 @@ def find(reading: Reading, index: Index) -> list[int]:
 def compare(reading: Reading, documents: Sequence[Document], judge: Judge | None = None) -> list[Compared]:
     """Each document beside the article, copies of it first, then by the likeness of its sentences.
 
-    Likeness ranks sources better than the probability, which is fitted to refuse: recall@1 .978 against .944.
+    Likeness ranks sources better than the probability, which is fitted to refuse: recall@1 .973 against .933, of
+    1,916 machine rewrites.
     """
     judge = judge or shipped()
     readings = [read(Article(d.text)) for d in documents]
