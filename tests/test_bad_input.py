@@ -6,11 +6,12 @@ import contextlib
 import errno
 import io
 import os
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command import Result, loaded, run
+from growth import grows_linearly
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -294,17 +295,13 @@ HOSTILE = {
 def test_hostile_text_takes_linear_time(text: str):
     detector = loaded()
 
-    def seconds(text: str) -> float:
-        started = time.process_time()
-        verdict = detector.score(text)
-        spent = time.process_time() - started
-        assert all(text[e.start : e.end] == e.text for e in verdict.evidence)
-        return spent
+    def work(part: str) -> Callable[[], None]:
+        return lambda: check_spans("word " + part[5:])
 
-    seconds(text[:1000] + " word")  # what is compiled on first use is no part of it
-    quarter, whole = (min(seconds(part) for _ in range(2)) for part in (text[: len(text) // 4] + " word", text))
-    # Linear is 4 times, quadratic 16; small times say nothing.
-    assert whole < max(8 * quarter, 1.0)
+    def check_spans(part: str) -> None:
+        assert all(part[e.start : e.end] == e.text for e in detector.score(part).evidence)
+
+    assert grows_linearly(work, text)
 
 
 @given(st.text(max_size=300))
