@@ -249,7 +249,7 @@ def test_contributions(option: str, n: int | None):
 
 def test_model_that_changed_during_the_run_is_refused():
     with pytest.raises(ModelError, match="start the run again"):
-        work.load.__wrapped__(None, "v1@000000000000")
+        work.load.__wrapped__(None, None, "v1@000000000000")
 
 
 # output
