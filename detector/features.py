@@ -30,16 +30,30 @@ def measure(article: Article, encoder: Encoder) -> Features:
     values: list[float] = []
     found: list[Evidence] = []
     furniture: npt.NDArray[np.bool_] | None = None
+    written = article
     for signal, (source, names) in zip(SIGNALS, _NAMES.items(), strict=True):
         reading = signal.measure(article)
-        values += map(reading.values.__getitem__, names)
-        furniture = reading.furniture if reading.furniture is not None else furniture
+        if reading.furniture is not None:
+            furniture = reading.furniture
+            written = _without(article, furniture)
+        told = reading if written is article or source in _OF_THE_PAGE else signal.measure(written)
+        values += map(told.values.__getitem__, names)
         for name, spans in ((source, reading.spans), (MENTION, reading.mentions)):
             for start, end, note in spans:
                 place = article.span(start, end)
                 found.append(Evidence(name, place.start, place.end, article.text[place.start : place.end], note))
     found.sort(key=lambda e: (e.start, e.end, e.signal))
     return Features(np.array(values, dtype=np.float64), encoder.encode(article, furniture), tuple(found))
+
+
+# Families that speak of the page as it came; the others measure what its author wrote.
+_OF_THE_PAGE = frozenset(("disclaimers", "residue", "structure"))
+
+
+def _without(article: Article, furniture: npt.NDArray[np.bool_]) -> Article:
+    """The article without its furniture, if anything remains."""
+    kept = [article.folded[a:b] for (a, b), f in zip(article.lines, furniture.tolist(), strict=True) if not f]
+    return Article("\n\n".join(kept)) if kept else article
 
 
 def encode(article: Article, encoder: Encoder) -> dict[str, Grams]:

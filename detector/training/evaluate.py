@@ -25,7 +25,7 @@ BANDS = (50, 100, 300, None)  # first words of a text; None is the whole
 FALSE_CALLS: dict[Label, float] = {"aggregated": 0.009, "rewritten": 0.001}  # of human originals; together 1%
 LENGTHS = (25, 30, 40, 50, 75, 100, 150, 300)  # words at which people's texts are cut to find the shortest safe length
 BASELINES = ("n-grams", "signals", "length")
-_EXTRA = tuple(n for n in LENGTHS if n not in BANDS)
+_EXTRA = tuple(n for n in LENGTHS if n not in BANDS)  # of people's texts alone, so nothing is fitted on them
 # Benchmarks whose line breaks tell how they were made and not who wrote them: all get the same dice there.
 ARTEFACT_LINES = frozenset(
     "biscope detectrl_test fdgpt_closed_models imbd imbd_polish500 l2d l2r lastde llmfake outfox politifact_pp "
@@ -143,23 +143,29 @@ def hold_out(train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe
         for name, s in scores.items():
             sums.setdefault(name, np.zeros((len(fold), 4)))[fold == k] = s
         fitted.append(weights)
-    origin, ai, calibrations = calibrate_across(test, fold, sums["model"])
+    origin, ai, calibrations = calibrate_across(test, band, fold, sums["model"])
     judges = tuple(Judge(w, c) for w, c in zip(fitted, calibrations, strict=True))
     return HeldOut(test, band, fold, sums, origin, ai, judges)
 
 
+def calibrate_on(
+    table: Table, band: npt.NDArray[np.int64], sums: Array, chosen: npt.NDArray[np.bool_] | None = None
+) -> dict[str, Array]:
+    """Calibration arrays from (chosen) held-out rows; not from lengths at which only people's texts are."""
+    rows = np.isin(band, [b or 0 for b in BANDS]) & (True if chosen is None else chosen)
+    return fit_calibration(sums[rows], table.n_words[rows], table.origin[rows], table.ai[rows], table.units[rows])
+
+
 def calibrate_across(
-    table: Table, fold: npt.NDArray[np.int64], sums: Array
+    table: Table, band: npt.NDArray[np.int64], fold: npt.NDArray[np.int64], sums: Array
 ) -> tuple[Array, Array, list[dict[str, Array]]]:
     """Probabilities of origin (n, 3) and ai (n,), each fold's by a calibration on the others; and the calibrations."""
     origin, ai = np.zeros((len(fold), 3)), np.zeros(len(fold))
-    units, carries = table.units, find_carriers(table)
+    carries = find_carriers(table)
     calibrations = []
     for k in range(int(fold.max()) + 1):
         others, own = fold != k, fold == k
-        calibration = fit_calibration(
-            sums[others], table.n_words[others], table.origin[others], table.ai[others], units[others]
-        )
+        calibration = calibrate_on(table, band, sums, others)
         origin[own], ai[own] = apply_calibration(calibration, sums[own], table.n_words[own], carries[own])
         calibrations.append(calibration)
     return origin, ai, calibrations

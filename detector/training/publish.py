@@ -22,13 +22,13 @@ from detector.model import Array
 from detector.scoring import Detector
 from detector.training import account, assess, corpus
 from detector.training.corpus import Row
-from detector.training.evaluate import HeldOut, Recipe, training_table
+from detector.training.evaluate import HeldOut, Recipe, calibrate_on, training_table
 from detector.training.figures import Figure, figures
-from detector.training.fit import CARRIERS, Weights, fit, fit_calibration
+from detector.training.fit import CARRIERS, Weights, fit
 from detector.training.scores import Scores
 
 SEED = 20261121
-VOCABULARY_SIZE = 1500
+VOCABULARY_SIZE = 3000
 CAP_TRAIN, CAP_TEST = 300, 60  # rows of one unit, label, kind and generator
 
 # What a head may not see. Page furniture decides nothing, and an AI disclosure is proof when present, never a score.
@@ -76,8 +76,7 @@ def train(folder: Path, output: Path, report: Path | None, jobs: int, say: Calla
     say(f"fitting on all {len(train_rows)} rows")
     table, _ = training_table(train_rows, np.zeros(len(train_rows), dtype=np.int64), recipe)
     weights = fit(table, np.ones(len(table.variants), dtype=bool), recipe.features, recipe.excluded)
-    t = out.table
-    calibration = fit_calibration(out.sums["model"], t.n_words, t.origin, t.ai, t.units)
+    calibration = calibrate_on(out.table, out.band, out.sums["model"])
     scores = replace(scores, about={**scores.about, "model": output.name})
     write(output, weights, calibration, scores, recipe.vocabulary, train_rows, makers(folder))
     if report is not None:
@@ -133,25 +132,19 @@ def prepare(folder: Path, jobs: int) -> tuple[list[Row], list[Row], Recipe]:
 
 
 def common_words(rows: Sequence[Row], n: int) -> tuple[str, ...]:
-    """The `n` words that are commonest where they are not at home: by the 40th percentile, then the mean, of the shares
-    of texts that have them over units.
-
-    A word of one topic is common in the units of that topic and nowhere else. By the mean alone `ai`, `rust` and
-    `software` came in, and people's texts about language models were taken for theirs.
-    """
+    """The `n` words with the highest mean share of texts over units, commonest first: no unit's topic gets in alone."""
     rng = np.random.default_rng(SEED)
     by_unit: dict[str, list[Row]] = {}
     for r in rows:
         by_unit.setdefault(r.unit, []).append(r)
-    by_unit = {name: unit for name, unit in by_unit.items() if len(unit) >= 10}
-    shares: dict[str, Array] = {}
-    for i, (_, unit) in enumerate(sorted(by_unit.items())):
-        chosen = unit if len(unit) <= 100 else [unit[k] for k in rng.choice(len(unit), 100, replace=False)]
+    share: dict[str, float] = {}
+    for _, unit in sorted(by_unit.items()):
+        chosen = unit if len(unit) <= 100 else [unit[i] for i in rng.choice(len(unit), 100, replace=False)]
         for r in chosen:
             for word in set(Article(r.text[:20_000]).words):
                 if word[0].isalpha() or word[0] == "'" or word == "n't":
-                    shares.setdefault(word, np.zeros(len(by_unit)))[i] += 1 / len(chosen)
-    return tuple(sorted(shares, key=lambda w: (-np.quantile(shares[w], 0.4), -shares[w].mean(), w))[:n])
+                    share[word] = share.get(word, 0.0) + 1 / len(chosen)
+    return tuple(sorted(share, key=lambda w: (-share[w], w))[:n])
 
 
 def write(

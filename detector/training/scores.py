@@ -127,7 +127,9 @@ def store(out: HeldOut, min_words: int, about: Mapping[str, Any]) -> Scores:
     # only labels, units and lengths are needed from here on
     lean = replace(out, table=replace(table, grams=sp.csr_matrix((len(table.variants), 0))), judges=())
     for name in ("model", *BASELINES):
-        origin, ai = (out.origin, out.ai) if name == "model" else calibrate_across(table, out.fold, out.sums[name])[:2]
+        origin, ai = (
+            (out.origin, out.ai) if name == "model" else calibrate_across(table, out.band, out.fold, out.sums[name])[:2]
+        )
         by_origin[name], by_ai[name] = origin, ai
         by_label[name] = decide_all(origin, choose_thresholds(replace(lean, origin=origin, ai=ai)))
     about = {**about, "thresholds": choose_thresholds(lean), "min_words": min_words}

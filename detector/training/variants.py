@@ -140,7 +140,7 @@ def vary(row: Row, rng: np.random.Generator) -> Iterator[Variant]:
     if row.origin == "aggregated" or (row.origin == "original" and rng.random() < 0.5):
         other = reshape(whole, rng)
         if other != whole and other.count(" ") > 80:
-            yield Variant(row, other)
+            yield Variant(replace(row, ai=None), other)  # machine text has no such lines, so they would tell who wrote
     wanted = int(np.exp(rng.uniform(np.log(35), np.log(450))))
     if article.n_words > 1.3 * wanted:
         text = relayer(crop(article, wanted, rng), rng)
