@@ -135,7 +135,8 @@ def calibrate(calibration: Mapping[str, Array], total: Array, n_words: int, carr
 
     `origin` is (2, 3, 5): by length basis, a row a label over (all four sums, 1); the ai sum helps to tell retold from
     original, for most retelling is done by machines. A retold story that carries its sources or others' teasers is
-    aggregated by definition (docs/labels.md), so there the probability of retelling is aggregation's.
+    aggregated by definition (docs/labels.md), so there the probability of retelling is aggregation's; and as what a
+    model wrote is no original, that of original is there no larger than of a person's writing.
     """
     basis = length_basis(n_words)
     slope, offset = calibration["ai"].T @ basis
@@ -144,7 +145,10 @@ def calibrate(calibration: Mapping[str, Array], total: Array, n_words: int, carr
     logits = origin[:, :-1] @ total + origin[:, -1]
     e = np.exp(logits - logits.max())
     p = e / e.sum()
-    return (np.array([p[0], 0.0, p[1] + p[2]]) if carries else p), ai
+    if carries:
+        original = min(float(p[0]), 1 - ai)
+        p = np.array([original, 0.0, 1 - original])
+    return p, ai
 
 
 def digest(path: Path) -> str:

@@ -17,7 +17,7 @@ TRUTH: dict[str, dict[str, Any]] = json.loads((SEEDS / "labels.json").read_text(
 QUOTATIONS = [(name, family, q) for name, t in TRUTH.items() for family, qs in t["evidence"].items() for q in qs]
 
 
-# Known failure of v1: an agency's report that a paper cut and reordered by hand reads as the report it is.
+# Known failure: an agency's report that a paper cut and reordered by hand reads as the report it is.
 MISSED = {"marathon-wire.txt"}
 
 

@@ -261,7 +261,8 @@ def _lengths_page(about: Figure) -> list[str]:
         "## The shortest text",
         "People's texts cut to so many words (to the nearest sentence's end), by the bars that were set on texts of "
         "300 words and more: the share called rewritten or aggregated, and the share whose `ai` probability reaches "
-        f"what 1% of long texts reach. From **{about['min_words']} words** on neither is above 1%; below, it abstains.",
+        f"what 1% of long texts reach. From **{about['min_words']} words** on the first is under 1%, the second under "
+        "2%; below, it abstains.",
         _table(["words", "n", "false calls", "ai over the 1% bar"], rows),
     ]
 
