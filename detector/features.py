@@ -32,12 +32,13 @@ def measure(article: Article, encoder: Encoder) -> Features:
     furniture: npt.NDArray[np.bool_] | None = None
     written = article
     for signal, (source, names) in zip(SIGNALS, _NAMES.items(), strict=True):
-        reading = signal.measure(article)
+        reading = signal.measure(article if source in _OF_THE_PAGE else written)
+        values += map(reading.values.__getitem__, names)
         if reading.furniture is not None:
             furniture = reading.furniture
             written = _without(article, furniture)
-        told = reading if written is article or source in _OF_THE_PAGE else signal.measure(written)
-        values += map(told.values.__getitem__, names)
+        if source in QUOTING and written is not article:
+            reading = signal.measure(article)
         for name, spans in ((source, reading.spans), (MENTION, reading.mentions)):
             for start, end, note in spans:
                 place = article.span(start, end)
@@ -46,8 +47,10 @@ def measure(article: Article, encoder: Encoder) -> Features:
     return Features(np.array(values, dtype=np.float64), encoder.encode(article, furniture), tuple(found))
 
 
-# Families that speak of the page as it came; the others measure what its author wrote.
+# Families that speak of the page as it came. The others measure what its author wrote; of these some quote, and all of
+# the page, for that is what the offsets of evidence count in.
 _OF_THE_PAGE = frozenset(("disclaimers", "residue", "structure"))
+QUOTING = frozenset(("attribution", "hedging", "stock_phrases"))
 
 
 def _without(article: Article, furniture: npt.NDArray[np.bool_]) -> Article:

@@ -57,8 +57,13 @@ def read_all(paths: Iterable[str], stdin: BinaryIO | None, note: Note) -> Iterat
 
 def read(path: str, stdin: BinaryIO | None, note: Note) -> Article | Failure:
     """The article that one file (or stdin, for `-`) holds, or why it holds none."""
+    return _article(path, note, lambda: decode(_read_bytes(path, stdin)))
+
+
+def _article(path: str, note: Note, find: Callable[[], tuple[str, str | None]]) -> Article | Failure:
+    """The article of the text that is found at `path`, with what had to be guessed, or why there is none."""
     try:
-        text, remark = decode(_read_bytes(path, stdin))
+        text, remark = find()
         if remark:
             note(path, remark)
         return Article(text, id=path)
@@ -78,26 +83,21 @@ def read_page(path: str, note: Note, base: str = "") -> Article | Failure:
 
     Offsets then count in that text, which is what `Article.text` is. A relative path starts at `base`.
     """
-    try:
-        with storage.reading(storage.place(path, base)) as (read, _):
-            data = bytearray()
-            while (piece := read(1 << 20)) and len(data) <= MAX_BYTES:
-                data += piece
-        if len(data) > MAX_BYTES:
-            raise _too_large(f"more than {MAX_BYTES:,} bytes")
-        if is_page(path):
-            text, remark = _decode(bytes(data))
-            name = path.lower().removesuffix(".gz").removesuffix(".zst")
-            text = visible_text(text, markdown=name.endswith(MARKDOWN))
-        else:
-            text, remark = decode(bytes(data))
-        if remark:
-            note(path, remark)
-        return Article(text, id=path)
-    except InputError as e:
-        return Failure(path, e.code, str(e))
-    except OSError as e:
-        return unreadable(path, e)
+    return _article(path, note, lambda: _find_page(path, base))
+
+
+def _find_page(path: str, base: str) -> tuple[str, str | None]:
+    with storage.reading(storage.place(path, base)) as (read, _):
+        data = bytearray()
+        while (piece := read(1 << 20)) and len(data) <= MAX_BYTES:
+            data += piece
+    if len(data) > MAX_BYTES:
+        raise _too_large(f"more than {MAX_BYTES:,} bytes")
+    if not is_page(path):
+        return decode(bytes(data))
+    text, remark = _decode(bytes(data))
+    name = path.lower().removesuffix(".gz").removesuffix(".zst")
+    return visible_text(text, markdown=name.endswith(MARKDOWN)), remark
 
 
 def visible_text(source: str, markdown: bool) -> str:

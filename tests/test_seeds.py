@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from detector import Detector, Verdict
+from detector import Article, Detector, Verdict, features
+from detector.signals import SIGNALS, family
 
 ROOT = Path(__file__).parents[1]
 SEEDS = ROOT / "seeds"
@@ -108,3 +109,10 @@ def test_a_reported_disclosure_is_no_evidence(verdicts: dict[str, Verdict]) -> N
     found = {e.signal for e in verdicts["thirty-one-columns.txt"].evidence if "AI" in e.text}
     assert "disclaimers" not in found
     assert "mentions" in found
+
+
+@pytest.mark.parametrize("name", TRUTH)
+def test_families_that_are_measured_without_the_page_quote_nothing_of_it(name: str) -> None:
+    article = Article(read(name))
+    quoting = {family(s) for s in SIGNALS if (r := s.measure(article)).spans or r.mentions}
+    assert quoting <= {"disclaimers", "residue", "structure"} | features.QUOTING
