@@ -10,9 +10,10 @@ from __future__ import annotations
 import html
 import math
 import re
+import threading
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import compress, count, pairwise
@@ -180,12 +181,26 @@ class Article:
         """The number in `vocabulary` of each word."""
         return self.token_numbers.compress(self._tokens.is_word)
 
-    def among(self, words: Set[str]) -> npt.NDArray[np.bool_]:
-        """For each number in `vocabulary` whether it is one of these words; index that by `word_numbers`."""
-        vocabulary = self.vocabulary
-        found = np.zeros(len(vocabulary), dtype=bool)
-        found[[vocabulary[word] for word in vocabulary.keys() & words]] = True
-        return found
+    @cached_property
+    def _identified(self) -> tuple[Lexis, Indices]:
+        lexis = _current_lexis()
+        return lexis, lexis.number(self._tokens.tokens)
+
+    @property
+    def lexis(self) -> Lexis:
+        """What numbers its words, here as in other articles."""
+        return self._identified[0]
+
+    @property
+    def token_ids(self) -> Indices:
+        """The number in `lexis` of each token: equal for equal ones, and nothing else, for it varies with what was read
+        before."""
+        return self._identified[1]
+
+    @cached_property
+    def word_ids(self) -> Indices:
+        """The number in `lexis` of each word."""
+        return self.token_ids.compress(self._tokens.is_word)
 
     @cached_property
     def sentence_starts(self) -> Indices:
@@ -249,6 +264,74 @@ def sums_between(values: npt.NDArray[Any], bounds: Indices) -> Indices:
     np.cumsum(values, out=sums[1:])
     at_bounds = sums.take(bounds)
     return at_bounds[1:] - at_bounds[:-1]
+
+
+# ---- words: what is known of each
+
+_KEPT_WORDS = 200_000  # a language has fewer; misspelt and made-up ones must not add up
+_LOCK = threading.Lock()
+
+
+class Lexis(dict[str, int]):
+    """Numbers words as they come; all articles share one, so that what a word is by itself is asked once of each.
+
+    Threads may share it. Beyond _KEPT_WORDS the next article starts another, so that a long run's memory does not grow.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+
+    def __missing__(self, word: str) -> int:
+        with _LOCK:
+            number = self.get(word)  # another thread may have been faster
+            if number is None:
+                number = self[word] = len(self.words)
+                self.words.append(word)
+        return number
+
+    def number(self, words: Sequence[str]) -> Indices:
+        """The number of each of these words."""
+        return np.fromiter(map(self.__getitem__, words), dtype=np.int64, count=len(words))
+
+
+_lexis = Lexis()
+
+
+def _current_lexis() -> Lexis:
+    global _lexis
+    if len(_lexis) > _KEPT_WORDS:
+        _lexis = Lexis()
+    return _lexis
+
+
+class Known:
+    """What `ask` says of words, numbers of one `dtype`, one a word or a row of so many; asked once of each word."""
+
+    def __init__(self, ask: Callable[[str], Any], dtype: npt.DTypeLike, columns: tuple[int, ...] = ()) -> None:
+        self.ask, self.dtype, self.columns = ask, dtype, columns
+        self._held: tuple[Lexis | None, npt.NDArray[Any], int] = None, np.empty((0, *columns), dtype), 0
+
+    def table(self, lexis: Lexis) -> npt.NDArray[Any]:
+        """By their number, what is known of the words of `lexis` so far."""
+        n = len(lexis.words)
+        held, table, known = self._held
+        if held is lexis and n <= known:
+            return table
+        with _LOCK:
+            held, table, known = self._held
+            if held is not lexis:
+                table, known = np.empty((0, *self.columns), self.dtype), 0
+            if known < n:
+                if len(table) < n:
+                    table = np.concatenate((table[:known], np.empty((n, *self.columns), self.dtype)))
+                table[known:n] = np.array(list(map(self.ask, lexis.words[known:n])), self.dtype)
+                self._held = lexis, table, n
+        return table
+
+    def of(self, lexis: Lexis, numbers: Indices) -> npt.NDArray[Any]:
+        """What is known of the words with these numbers in `lexis`."""
+        return self.table(lexis).take(numbers, axis=0)
 
 
 # ---- characters: what each is, in one table look-up

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from detector.article import Article, sums_between
+from detector.article import Article, Known, sums_between
 
 SUPPORTED = "en"
 UNKNOWN = "und"  # ISO 639 for undetermined
@@ -27,6 +27,7 @@ _MARKERS = frozenset(
         "made well much we his she but he by be will any through one two said says has had could my get time now"
     ).split()
 )
+_IS_MARKER = Known(_MARKERS.__contains__, bool)
 _PART_CHARS = 300  # a paragraph or so: enough words to judge by
 _MARKER_SHARE = 0.1  # of the words of a part; English prose has 0.3 to 0.5, other languages at most 0.05
 _FOREIGN_SHARE = 0.2  # of the characters: above, the article is not nearly all English
@@ -40,7 +41,7 @@ def identify(article: Article) -> str:
     """The language's ISO 639 code; `mul` for several, `und` if it cannot be told (no words, or very few)."""
     if not article.n_words:
         return UNKNOWN
-    is_marker = article.among(_MARKERS).take(article.word_numbers)
+    is_marker = _IS_MARKER.of(article.lexis, article.word_ids)
     # Parts are whole sentences, about as many as a paragraph has, and no paragraph shares its part.
     starts = article.sentence_starts
     lines = article.line_bounds

@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 
-from detector.article import Article
+from detector.article import Article, Known
 from detector.lexicon import Match
 from detector.signals.reading import Feature, Reading, Span
 
@@ -167,21 +167,21 @@ def _speaker(folded: str, verb: Match) -> str | None:
 
 _SINGULAR = (" i ", " i'", " my ", " me ", " me.")
 _PLURAL = (" we ", " we'", " our ")
+_IS_FIRST_PERSON = Known({needle[1:-1] for needle in (*_SINGULAR, *_PLURAL)}.__contains__, bool)
 
 
 def _first_person(article: Article, quoted: list[tuple[int, int]]) -> tuple[int, int]:
     """How often the writer says I and we, outside quotations."""
     lowered = article.lowered
-    singular, plural = ([n for n in needles if n[1:-1] in article.vocabulary] for needles in (_SINGULAR, _PLURAL))
-    if not singular and not plural:
+    if not _IS_FIRST_PERSON.of(article.lexis, article.word_ids).any():
         return 0, 0
     whole = f" {lowered} ".replace("\n", " ").replace('"', " ")
     theirs = " ".join(["", *(lowered[start + 1 : end - 1] for start, end in quoted), ""])
 
-    def count(needles: list[str]) -> int:
+    def count(needles: tuple[str, ...]) -> int:
         return max(0, sum(map(whole.count, needles)) - sum(map(theirs.count, needles)))
 
-    return count(singular), count(plural)
+    return count(_SINGULAR), count(_PLURAL)
 
 
 Credit = tuple[int, int, str]

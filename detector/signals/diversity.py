@@ -8,11 +8,14 @@ so that a longer text of the same kind scores the same.
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from operator import eq
 
 import numpy as np
 import numpy.typing as npt
 
-from detector.article import Article
+from detector.article import Article, Known
 from detector.signals.reading import Feature, Reading
 
 FEATURES = (
@@ -43,6 +46,7 @@ _FUNCTION_WORDS = frozenset(
         "yours yourself"
     ).split()
 )
+_IS_FUNCTIONAL = Known(_FUNCTION_WORDS.__contains__, bool)
 _PLACE_BITS = 21  # more places than a text of MAX_CHARS has words
 _PLACE = (1 << _PLACE_BITS) - 1
 _NEAR = 300  # words within which a phrase counts as repeated, so that long texts do not repeat more
@@ -56,51 +60,52 @@ def measure(article: Article) -> Reading:
     n = article.n_words
     if not n:
         return Reading(values)
-    ids = article.word_numbers
-    frequencies = np.bincount(ids)
-    numbers = np.flatnonzero(frequencies)
-    frequencies = frequencies.take(numbers)
-    ends = np.cumsum(frequencies)
     at = np.arange(n)
-    order = np.sort(ids << _PLACE_BITS | at) & _PLACE  # places by word, and in order for each word
+    by_word = np.sort(article.word_ids << _PLACE_BITS | at)
+    order = by_word & _PLACE  # places by word, and in order for each word
+    by_word >>= _PLACE_BITS
+    opens = np.ones(n, dtype=bool)
+    np.not_equal(by_word[1:], by_word[:-1], out=opens[1:])
+    first_places = order.compress(opens)
     before = np.empty(n, dtype=np.int64)  # where each word stood last
     before[order[1:]] = order[:-1]
-    first_places = order.take(ends - frequencies)
     before[first_places] = -1
-    functional = article.among(_FUNCTION_WORDS).take(numbers)
+    words = np.empty(n, dtype=np.int64)  # each word as the place where it stood first
+    words[order] = first_places.take(np.cumsum(opens) - 1)
+    frequencies = np.bincount(words)  # 0 where no word stands first
+    functional = _IS_FUNCTIONAL.of(article.lexis, article.word_ids)
 
-    values["mattr_50"] = _moving_ratio(at, before, 50)
-    values["mattr_100"] = _moving_ratio(at, before, 100)
+    values["mattr_50"], values["mattr_100"] = _moving_ratios(at, before, (50, 100))
     if n > 1:
         values["yules_k"] = 10_000 * (int(frequencies @ frequencies) - n) / (n * n)
-    values["hapax_share"] = int(np.count_nonzero(frequencies == 1)) / len(frequencies)
-    values["function_word_share"] = int(frequencies @ functional) / n
+    values["hapax_share"] = int(np.count_nonzero(frequencies == 1)) / len(first_places)
+    values["function_word_share"] = int(np.count_nonzero(functional)) / n
     if n > 2:
-        values["repeated_trigram_share"] = _repeated_share(ids)
-    recurring = np.flatnonzero((frequencies > 1) & ~functional)
-    spans = order.take(ends - 1) - first_places
-    values["recurring_word_spread_ratio"] = _spread(spans.take(recurring), frequencies.take(recurring), n)
+        values["repeated_trigram_share"] = _repeated_share(words)
+    last_places = np.empty(n, dtype=np.int64)
+    last_places[words] = at
+    recurring = np.flatnonzero((frequencies > 1) & ~functional[: len(frequencies)])
+    spans = last_places.take(recurring) - recurring
+    values["recurring_word_spread_ratio"] = _spread(spans, frequencies.take(recurring), n)
 
     counts = article.sentence_words
     opening = (np.cumsum(counts) - counts).compress(counts > 1)
     if len(opening) > 1:
-        first = ids.take(opening)
+        first = words.take(opening).tolist()
         values["opening_word_repetition"] = _repetition(first)
-        values["opening_pair_repetition"] = _repetition(first * len(article.vocabulary) + ids.take(opening + 1))
-        values["adjacent_opening_share"] = int(np.count_nonzero(first[1:] == first[:-1])) / (len(first) - 1)
+        values["opening_pair_repetition"] = _repetition(zip(first, words.take(opening + 1).tolist(), strict=True))
+        values["adjacent_opening_share"] = sum(map(eq, first[1:], first)) / (len(first) - 1)
     return Reading(values)
 
 
-def _moving_ratio(at: Integers, before: Integers, window: int) -> float:
+def _moving_ratios(at: Integers, before: Integers, windows: tuple[int, ...]) -> list[float]:
     """The mean share of distinct words over all windows of so many; `before` is where the word `at` stood last."""
     n = len(before)
-    if n < window:
-        return math.nan
+    window = np.array(windows)[:, None]
     # A word is new to the windows that start after it stood last, and hold it.
-    from_ = np.maximum(before, at - window)
-    np.maximum(from_, -1, out=from_)
-    new = int(np.maximum(np.minimum(at, n - window) - from_, 0).sum())
-    return new / (window * (n - window + 1))
+    new = np.minimum(at, n - window) - np.maximum(before, at - window)
+    sums = np.maximum(new, 0, out=new).sum(axis=1).tolist()
+    return [s / (w * (n - w + 1)) if n >= w else math.nan for s, w in zip(sums, windows, strict=True)]
 
 
 def _repeated_share(ids: Integers) -> float:
@@ -121,10 +126,8 @@ def _spread(spans: Integers, frequencies: Integers, n: int) -> float:
     return int(spans.sum()) / (n * float(((frequencies - 1) / (frequencies + 1)).sum()))
 
 
-def _repetition(kinds: Integers) -> float:
+def _repetition(openings: Iterable[Hashable]) -> float:
     """The chance that two of them, drawn at random, are the same."""
-    n = len(kinds)
-    kinds = np.sort(kinds)
-    edges = np.flatnonzero(np.concatenate(([True], kinds[1:] != kinds[:-1], [True])))
-    same = edges[1:] - edges[:-1]
-    return (int(same @ same) - n) / (n * (n - 1))
+    same = Counter(openings).values()
+    n = sum(same)
+    return (sum([k * k for k in same]) - n) / (n * (n - 1))

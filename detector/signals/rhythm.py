@@ -13,7 +13,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from detector.article import Article
+from detector.article import Article, Known
 from detector.signals.reading import Feature, Reading
 
 _PER_1K = "per 1000 words"
@@ -66,6 +66,8 @@ _IRREGULAR = frozenset(
         "told torn understood won worn written"
     ).split()
 )
+_IS_BE = Known(_BE.__contains__, bool)
+_IS_PARTICIPLE = Known(lambda word: word in _IRREGULAR or word.endswith("ed", 2), bool)
 
 
 def measure(article: Article) -> Reading:
@@ -103,10 +105,9 @@ def measure(article: Article) -> Reading:
 
     values["number_share"] = article.n_numbers / n
     values["name_share"] = article.name_share
-    numbers, vocabulary = article.word_numbers, list(article.vocabulary)
-    after_be = numbers[1:].compress(article.among(_BE).take(numbers[:-1])).tolist()
-    passives = [word for word in map(vocabulary.__getitem__, after_be) if word in _IRREGULAR or word.endswith("ed", 2)]
-    values["passives_per_1k_words"] = len(passives) * per_1k
+    lexis, words = article.lexis, article.word_ids
+    passives = _IS_BE.of(lexis, words[:-1]) & _IS_PARTICIPLE.of(lexis, words[1:])
+    values["passives_per_1k_words"] = int(np.count_nonzero(passives)) * per_1k
     return Reading(values)
 
 

@@ -12,7 +12,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from detector.article import Article
+from detector.article import Article, Known
 from detector.signals.reading import Feature, Reading
 
 FEATURES = (
@@ -32,12 +32,14 @@ _LEANING = frozenset(
     "instead later afterwards afterward therefore thus moreover furthermore besides another others both".split()
 )
 
+_IS_LEANING = Known(_LEANING.__contains__, bool)
+
 
 def measure(article: Article) -> Reading:
     """What openings point back to, and how alike the parts are."""
     values = {f.name: math.nan for f in FEATURES}
     if article.n_words:
-        leaning = article.among(_LEANING)[article.token_numbers]
+        leaning = _IS_LEANING.of(article.lexis, article.token_ids)
         openings = article.sentence_first_tokens
         if len(openings) > _LEAST:
             values["leaning_sentence_share"] = float(leaning[openings[1:]].mean())

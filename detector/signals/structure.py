@@ -14,7 +14,7 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from detector.article import Article
+from detector.article import Article, Known
 from detector.signals.reading import Feature, Reading, Span
 
 _PER_1K = "per 1000 words"
@@ -153,8 +153,8 @@ def _cohesion(article: Article) -> dict[str, float]:
     """How the blocks hang together by the content words that they share."""
     sizes = _block_sizes(article)
     n = len(sizes)
-    words = article.word_numbers[: sum(sizes)]
-    content = np.flatnonzero(~article.among(_FUNCTION_WORDS).take(words))
+    words = article.word_ids[: sum(sizes)]
+    content = np.flatnonzero(_IS_CONTENT.of(article.lexis, words))
     if n < _MIN_BLOCKS or content.size < n:
         return dict.fromkeys(_COHESION, math.nan)
     # Each word once a block, in the order of words and then of blocks.
@@ -230,3 +230,4 @@ _FUNCTION_WORDS = frozenset(
     n't 's 're 've 'll 'd 'm
     """.split()
 ).union(map(str, range(100)), map(str, range(1990, 2040)))
+_IS_CONTENT = Known(lambda word: word not in _FUNCTION_WORDS, bool)

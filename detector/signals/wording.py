@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detector.article import Article
+from detector.article import Article, Known
 
 BITS = 18  # each block hashes into 2**BITS columns
 BLOCKS = {"words": (1, 2), "style": (1, 2, 3)}  # block -> n of its n-grams
@@ -34,7 +34,6 @@ _LONGEST_ENDING = max(map(len, _ENDINGS))
 _MULTIPLIERS = np.array(
     [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], dtype=np.uint64
 )
-_KEPT_WORDS = 200_000  # the memo is emptied above this, so that a long run's memory does not grow
 
 
 class Grams(NamedTuple):
@@ -61,14 +60,17 @@ def _hash(token: str) -> int:
     return int.from_bytes(hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "little")
 
 
-class Encoder(dict[str, int]):
-    """Token -> its two 32-bit codes in one integer, words above style; 0 for what is left out. Filled as it is used."""
+class Encoder:
+    """Makes n-grams of an article's words, for a model that has this `vocabulary`."""
 
     def __init__(self, vocabulary: Iterable[str]) -> None:
-        super().__init__()
         self.vocabulary = frozenset(vocabulary)
+        self._codes = Known(self.code, np.uint64)
 
-    def __missing__(self, token: str) -> int:
+    def code(self, token: str) -> int:
+        """A token's two 32-bit codes in one integer, words above style; 0 for what is left out."""
+        if token.startswith(("http", "www.")):
+            return 0
         if token[0].isdigit():
             word, style = (f"#{min(len(token), 5)}" if token.isdigit() else "#x"), "#"
         elif token in _ABOUT_MODELS:
@@ -78,17 +80,11 @@ class Encoder(dict[str, int]):
             style = token if token in self.vocabulary else style_class(token)
         else:
             word = style = token
-        code = 0 if token.startswith(("http", "www.")) else _hash(word) << 32 | _hash_style(style) | 1 | 1 << 32
-        if len(self) >= _KEPT_WORDS:
-            self.clear()
-        self[token] = code
-        return code
+        return _hash(word) << 32 | _hash_style(style) | 1 | 1 << 32
 
     def encode(self, article: Article, furniture: npt.NDArray[np.bool_] | None = None) -> dict[str, Grams]:
         """The hashed n-grams of an article, by block; none from the lines that are page furniture."""
-        vocabulary = article.vocabulary
-        codes = np.fromiter(map(self.__getitem__, vocabulary), dtype=np.uint64, count=len(vocabulary))
-        codes = codes.take(article.token_numbers)
+        codes = self._codes.of(article.lexis, article.token_ids)
         if furniture is not None and furniture.any():
             line = np.searchsorted(article.line_bounds[:, 0], article.token_starts, side="right") - 1
             codes[furniture[line]] = 0
