@@ -203,6 +203,12 @@ class Article:
         return self.token_ids.compress(self._tokens.is_word)
 
     @cached_property
+    def sentence_ends_line(self) -> list[bool]:
+        """For each sentence whether its line ends with it."""
+        ends = {end for _, end in self.lines}
+        return [end in ends for _, end in self.sentences]
+
+    @cached_property
     def sentence_starts(self) -> Indices:
         """Where each sentence starts."""
         return np.array([s[0] for s in self.sentences], dtype=np.int64)
@@ -255,7 +261,7 @@ class Article:
         return capitalised / n if self.has_case else math.nan
 
 
-def sums_between(values: npt.NDArray[Any], bounds: Indices) -> Indices:
+def sums_between(values: npt.NDArray[Any], bounds: Indices | list[int]) -> Indices:
     """The sum of whole numbers or truths from each bound up to the next, all of 0..len(values); one fewer than bounds.
 
     Unlike np.add.reduceat, it gives 0 where two bounds are the same.

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-
-import numpy as np
+from itertools import pairwise
 
 from detector.article import Article, Known, sums_between
 
@@ -41,43 +40,41 @@ def identify(article: Article) -> str:
     """The language's ISO 639 code; `mul` for several, `und` if it cannot be told (no words, or very few)."""
     if not article.n_words:
         return UNKNOWN
-    is_marker = _IS_MARKER.of(article.lexis, article.word_ids)
     # Parts are whole sentences, about as many as a paragraph has, and no paragraph shares its part.
-    starts = article.sentence_starts
-    lines = article.line_bounds
-    long = lines[:, 1] - lines[:, 0] >= _PART_CHARS // 2
-    long[1:] |= long[:-1].copy()
-    part = starts // _PART_CHARS
-    opens = np.ones(len(starts) + 1, dtype=bool)  # whether a part starts with a sentence; the last stands for the end
-    np.not_equal(part[1:], part[:-1], out=opens[1:-1])
-    opens[np.searchsorted(starts, lines[long, 0])] = True
-    first = np.flatnonzero(opens)
-    n_words = sums_between(article.sentence_words, first)
-    words_before = np.zeros(len(first), dtype=np.int64)
-    np.cumsum(n_words, out=words_before[1:])
-    n_markers = sums_between(is_marker, words_before)
-    doubtful = n_markers < _MARKER_SHARE * n_words
-    if not doubtful.any():
+    is_long = [end - start >= _PART_CHARS // 2 for start, end in article.lines]
+    own = {line[0] for line, long, after in zip(article.lines, is_long, [False, *is_long], strict=False) if long or after}
+    edges, words_before = [], []
+    n, part = 0, -1
+    for start, size in zip(article.sentence_starts.tolist(), article.sentence_words.tolist(), strict=True):
+        if part != start // _PART_CHARS or start in own:
+            edges.append(start)
+            words_before.append(n)
+        part = start // _PART_CHARS
+        n += size
+    edges.append(len(article.folded))
+    words_before.append(n)
+    n_markers = sums_between(_IS_MARKER.of(article.lexis, article.word_ids), words_before).tolist()
+    doubtful = [k < _MARKER_SHARE * (b - a) for k, (a, b) in zip(n_markers, pairwise(words_before), strict=True)]
+    if not any(doubtful):
         return SUPPORTED
-    edges = np.append(starts[first[:-1]], len(article.folded))
-    chars = np.diff(edges)
-    total = int(chars.sum())
-    if int(chars[doubtful].sum()) <= _FOREIGN_SHARE * total and article.n_words >= _MIN_WORDS:
+    total = edges[-1] - edges[0]
+    doubted = sum(b - a for (a, b), doubt in zip(pairwise(edges), doubtful, strict=True) if doubt)
+    if doubted <= _FOREIGN_SHARE * total and article.n_words >= _MIN_WORDS:
         return SUPPORTED
     found: dict[str, int] = {}
     # Doubtful parts that follow each other are read together.
-    turns = np.flatnonzero(np.diff(doubtful, prepend=False, append=False)).tolist()
+    turns = [i for i, (a, b) in enumerate(pairwise([False, *doubtful, False])) if a != b]
     for a, b in zip(turns[::2], turns[1::2], strict=True):
-        start, end = article.span(int(edges[a]), int(edges[b]))
+        start, end = article.span(edges[a], edges[b])
         if end - start >= _MIN_CHARS:
             code = _ask(article.text[start:end])
-            found[code] = found.get(code, 0) + int(edges[b] - edges[a])
+            found[code] = found.get(code, 0) + edges[b] - edges[a]
     unreadable = found.pop(UNKNOWN, 0)
     foreign = {code: n for code, n in found.items() if code != SUPPORTED}
     if sum(foreign.values()) > _FOREIGN_SHARE * total:
         code, n = max(foreign.items(), key=lambda item: item[1])
         return code if n > _MAIN_SHARE * total else MIXED
-    told = article.n_words >= _MIN_WORDS or n_markers.any()
+    told = article.n_words >= _MIN_WORDS or any(n_markers)
     return SUPPORTED if told and unreadable <= _MAIN_SHARE * total else UNKNOWN
 
 

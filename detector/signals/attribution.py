@@ -13,6 +13,8 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
+
 from detector.article import Article, Known
 from detector.lexicon import Match
 from detector.signals.reading import Feature, Reading, Span
@@ -167,19 +169,23 @@ def _speaker(folded: str, verb: Match) -> str | None:
 
 _SINGULAR = (" i ", " i'", " my ", " me ", " me.")
 _PLURAL = (" we ", " we'", " our ")
-_IS_FIRST_PERSON = Known({needle[1:-1] for needle in (*_SINGULAR, *_PLURAL)}.__contains__, bool)
+_PERSONS = list(dict.fromkeys(needle[1:-1] for needle in (*_SINGULAR, *_PLURAL)))
+_PERSON = Known(lambda word: _PERSONS.index(word) if word in _PERSONS else len(_PERSONS), np.int64)
 
 
 def _first_person(article: Article, quoted: list[tuple[int, int]]) -> tuple[int, int]:
     """How often the writer says I and we, outside quotations."""
-    lowered = article.lowered
-    if not _IS_FIRST_PERSON.of(article.lexis, article.word_ids).any():
+    counts = np.bincount(_PERSON.of(article.lexis, article.word_ids), minlength=len(_PERSONS)).tolist()
+    spoken = {person for person, n in zip(_PERSONS, counts, strict=False) if n}
+    if not spoken:
         return 0, 0
+    lowered = article.lowered
     whole = f" {lowered} ".replace("\n", " ").replace('"', " ")
     theirs = " ".join(["", *(lowered[start + 1 : end - 1] for start, end in quoted), ""])
 
     def count(needles: tuple[str, ...]) -> int:
-        return max(0, sum(map(whole.count, needles)) - sum(map(theirs.count, needles)))
+        found = [whole.count(needle) - theirs.count(needle) for needle in needles if needle[1:-1] in spoken]
+        return max(0, sum(found))
 
     return count(_SINGULAR), count(_PLURAL)
 

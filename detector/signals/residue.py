@@ -129,7 +129,7 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
 
     def told(text: str) -> float:
         grams = wording(text)
-        return sum([words.get(gram, 0.0) for gram in grams]) / math.sqrt(len(grams))
+        return sum(filter(None, map(words.get, grams))) / math.sqrt(len(grams))
 
     if not cued.any() and not any(told(texts[i]) > _LABEL_ODDS for i in np.flatnonzero(n_words <= _LABEL).tolist()):
         return None

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import re
+from operator import mul
 
 import numpy as np
-import numpy.typing as npt
 
 from detector.article import Article, Known
 from detector.signals.reading import Feature, Reading
@@ -76,16 +76,14 @@ def measure(article: Article) -> Reading:
     n = article.n_words
     if not n:
         return Reading(values)
-    lengths = article.sentence_words
     # Each line starts a sentence.
     firsts = np.searchsorted(article.sentence_starts, article.line_bounds[:, 0])
-    paragraphs = np.add.reduceat(lengths, firsts)
-    paragraphs = paragraphs[paragraphs > 0]
-    lengths = lengths[lengths > 0]
+    paragraphs = [k for k in np.add.reduceat(article.sentence_words, firsts).tolist() if k]
+    lengths = [k for k in article.sentence_words.tolist() if k]
     values["sentence_words_cv"] = _cv(lengths)
     values["sentence_words_autocorrelation"] = _autocorrelation(lengths)
-    values["short_sentence_share"] = int(np.count_nonzero(lengths < _SHORT)) / len(lengths)
-    values["long_sentence_share"] = int(np.count_nonzero(lengths > _LONG)) / len(lengths)
+    values["short_sentence_share"] = sum([k < _SHORT for k in lengths]) / len(lengths)
+    values["long_sentence_share"] = sum([k > _LONG for k in lengths]) / len(lengths)
     values["line_words_cv"] = _cv(paragraphs)
     values["line_sentences_mean"] = len(lengths) / len(paragraphs)
 
@@ -111,19 +109,20 @@ def measure(article: Article) -> Reading:
     return Reading(values)
 
 
-def _cv(counts: npt.NDArray[np.int64]) -> float:
+def _cv(counts: list[int]) -> float:
     """The coefficient of variation; NaN under three."""
     n = len(counts)
     if n < 3:
         return math.nan
-    total = int(counts.sum())
-    return math.sqrt((n * int(counts @ counts) - total * total) / (n * (n - 1))) * n / total
+    total = sum(counts)
+    return math.sqrt((n * sum([k * k for k in counts]) - total * total) / (n * (n - 1))) * n / total
 
 
-def _autocorrelation(counts: npt.NDArray[np.int64]) -> float:
+def _autocorrelation(counts: list[int]) -> float:
     """The correlation of each count with the next; NaN under five, or if all are equal."""
     n = len(counts)
-    if n < 5 or counts.min() == counts.max():
+    if n < 5 or min(counts) == max(counts):
         return math.nan
-    off = counts - int(counts.sum()) / n
-    return float((off[1:] * off[:-1]).sum() / (off * off).sum())
+    total = sum(counts)
+    off = [n * k - total for k in counts]  # from the mean, times n: whole numbers, so that sums are exact
+    return sum(map(mul, off, off[1:])) / sum(map(mul, off, off))

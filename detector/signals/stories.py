@@ -8,9 +8,10 @@ alike, whatever its template. A part is a paragraph, or some sentences of a long
 from __future__ import annotations
 
 import math
-
-import numpy as np
-import numpy.typing as npt
+from bisect import bisect_left
+from collections import Counter
+from operator import eq
+from string import ascii_letters
 
 from detector.article import Article, Known
 from detector.signals.reading import Feature, Reading
@@ -39,50 +40,52 @@ def measure(article: Article) -> Reading:
     """What openings point back to, and how alike the parts are."""
     values = {f.name: math.nan for f in FEATURES}
     if article.n_words:
-        leaning = _IS_LEANING.of(article.lexis, article.token_ids)
-        openings = article.sentence_first_tokens
-        if len(openings) > _LEAST:
-            values["leaning_sentence_share"] = float(leaning[openings[1:]].mean())
+        openings = article.token_ids.take(article.sentence_first_tokens)
+        leaning = _IS_LEANING.of(article.lexis, openings).tolist()
+        if len(leaning) > _LEAST:
+            values["leaning_sentence_share"] = sum(leaning[1:]) / (len(leaning) - 1)
         firsts, sizes = _parts(article)
-        if len(firsts) >= _LEAST:
-            values["leaning_part_share"] = float(leaning[firsts[1:]].mean())
-            values["part_words_cv"] = float(sizes.std() / sizes.mean())
+        n = len(sizes)
+        if n >= _LEAST:
+            values["leaning_part_share"] = sum([leaning[i] for i in firsts[1:]]) / (n - 1)
+            values["part_words_cv"] = math.sqrt(n * sum([k * k for k in sizes]) - sum(sizes) ** 2) / sum(sizes)
         values["layout_period_share"] = _layout_period(article)
     return Reading(values)
 
 
-def _parts(article: Article) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The first token of each part, and its number of words."""
-    line_ends = set(article.line_bounds[:, 1].tolist())
-    starts = article.sentence_first_tokens.tolist()
+def _parts(article: Article) -> tuple[list[int], list[int]]:
+    """The first sentence of each part, and its number of words."""
     firsts, sizes = [], []
     first, size = 0, 0
-    for i, ((_, end), n) in enumerate(zip(article.sentences, article.sentence_words.tolist(), strict=True)):
+    for i, (ends_line, n) in enumerate(zip(article.sentence_ends_line, article.sentence_words.tolist(), strict=True)):
         size += n
-        if size >= (_JOIN if end in line_ends else _SPLIT):
-            firsts.append(starts[first])
+        if size >= (_JOIN if ends_line else _SPLIT):
+            firsts.append(first)
             sizes.append(size)
             first, size = i + 1, 0
     if size:
-        firsts.append(starts[first])
+        firsts.append(first)
         sizes.append(size)
-    return np.array(firsts, dtype=np.int64), np.array(sizes, dtype=np.int64)
+    return firsts, sizes
 
 
-_SIZES = np.array([2, 5, 12, 25, 50])  # spaces in a line
-_STOPS = np.array([ord(c) for c in '.!?"'])
+_SIZES = (2, 5, 12, 25, 50)  # spaces in a line
+_LETTERS = frozenset(ascii_letters)
 
 
 def _layout_period(article: Article) -> float:
     """How much more often a line's shape comes back some lines on than chance has it, at the best period."""
-    spaces = article.line_spaces
-    n = len(spaces)
+    n = len(article.lines)
     if n < _LEAST_LINES:
         return math.nan
-    bounds, codes = article.line_bounds, article.codes
-    first, last = codes[bounds[:, 0]] | 32, codes[bounds[:, 1] - 1]
-    marked = (first < ord("a")) | (first > ord("z"))
-    shapes = np.searchsorted(_SIZES, spaces) * 8 + np.isin(last, _STOPS) * 4 + (last == ord(":")) * 2 + marked
-    chance = float(((np.bincount(shapes) / n) ** 2).sum())
+    folded = article.folded
+    shapes = [
+        (bisect_left(_SIZES, spaces), _LAST.get(folded[end - 1]), folded[start] in _LETTERS)
+        for spaces, (start, end) in zip(article.line_spaces.tolist(), article.lines, strict=True)
+    ]
+    chance = sum([k * k for k in Counter(shapes).values()]) / (n * n)
     periods = range(1, min(_LONGEST_PERIOD, n - _LEAST) + 1)
-    return max(0.0, max(float((shapes[p:] == shapes[:-p]).mean()) for p in periods) - chance)
+    return max(0.0, max([sum(map(eq, shapes[p:], shapes)) / (n - p) for p in periods]) - chance)
+
+
+_LAST = dict.fromkeys('.!?"', "stop") | {":": "colon"}  # how a line ends, beside with a word

@@ -193,12 +193,11 @@ def _changes(values: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
 
 def _block_sizes(article: Article) -> list[int]:
     """The number of words in each block: whole sentences, of one line, until there are enough of them."""
-    line_ends = set(article.line_bounds[:, 1].tolist())
     sizes = []
     size = 0
-    for (_, end), k in zip(article.sentences, article.sentence_words.tolist(), strict=True):
+    for ends_line, k in zip(article.sentence_ends_line, article.sentence_words.tolist(), strict=True):
         size += k
-        if size >= (_LINE_BLOCK if end in line_ends else _BLOCK):
+        if size >= (_LINE_BLOCK if ends_line else _BLOCK):
             sizes.append(size)
             size = 0
     return sizes
