@@ -91,8 +91,9 @@ def expand(phrase: str, groups: dict[str, list[str]]) -> list[str]:
 class _Compiled:
     automaton: ahocorasick_rs.AhoCorasick  # of the phrases' bare forms
     marks: ahocorasick_rs.AhoCorasick  # of phrases without any letter or digit, which have none
-    literals: tuple[str, ...]  # those of `automaton` and then, from the end, those of `marks`
-    entries: tuple[tuple[Entry, ...], ...]  # for each literal, the entries that it belongs to
+    # For each literal of `automaton` and then, from the end, of `marks`: itself, where it starts in its form, and the
+    # entries that it belongs to.
+    literals: tuple[tuple[str, int, tuple[Entry, ...]], ...]
     names: tuple[str, ...]
 
 
@@ -124,14 +125,12 @@ def _compiled() -> _Compiled:
     marks = [literal for literal in literals if _bare(literal).isspace()]
     # Whole words only, so blanks stand around: see scan().
     forms = [" " * w[0].isalnum() + _bare(w) + " " * w[-1].isalnum() for w in words]
-    ordered = (*words, *reversed(marks))
+    ordered = [(literal, tuple(literals[literal])) for literal in (*words, *reversed(marks))]
     shared: dict[tuple[Entry, ...], tuple[Entry, ...]] = {}  # thousands of phrases have the same
-    entries = (tuple(literals[literal]) for literal in ordered)
     return _Compiled(
         ahocorasick_rs.AhoCorasick(forms),
         ahocorasick_rs.AhoCorasick(marks),
-        ordered,
-        tuple([shared.setdefault(e, e) for e in entries]),
+        tuple([(w, int(w[0].isalnum()), shared.setdefault(e, e)) for w, e in ordered]),
         tuple(names),
     )
 
@@ -160,13 +159,16 @@ def scan(lowered: str) -> dict[str, tuple[Match, ...]]:
     plain = flat.replace("—", "-").replace("•", "*").isascii()  # all that folding leaves beside ASCII in most articles
     hits = compiled.automaton.find_matches_as_indexes(f" {_bare(flat)} ", overlapping=True)
     hits += [(~i, start + 1, end) for i, start, end in compiled.marks.find_matches_as_indexes(flat, overlapping=True)]
+    literals = compiled.literals
     for index, start, _ in hits:
-        literal = compiled.literals[index]
-        first = start - 1 + (index >= 0 and literal[0].isalnum())
-        end = first + len(literal)
-        if not flat.startswith(literal, first) or not (plain or _is_whole(flat, first, end)):
+        literal, shift, entries = literals[index]
+        first = start - 1 + shift
+        if not flat.startswith(literal, first):
             continue
-        for entry in compiled.entries[index]:
+        end = first + len(literal)
+        if not plain and not _is_whole(flat, first, end):
+            continue
+        for entry in entries:
             if entry.where == "anywhere" or _stands(entry.where, lowered, first, end):
                 matches = found[entry.lexicon]
                 matches.append((first, -end, len(matches), entry))

@@ -16,6 +16,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +73,21 @@ class StoredModel:
 
     def curve_parts(self, values: Array) -> Array:
         """What each measured number adds to each head, (n_features, 4); an undefined number (NaN) adds nothing."""
-        n_features, n_knots = self.knots.shape
-        x = np.minimum(np.fmax(values, self.knots[:, 0]), self.knots[:, -1])  # fmax: NaN is the first knot
-        left = np.minimum((x[:, None] >= self.knots[:, 1:]).sum(axis=1), n_knots - 2)
-        left += np.arange(0, n_features * n_knots, n_knots)  # in the flattened tables, where take() is fast
-        knots, curves = self.knots.ravel(), self.curves.reshape(-1, len(HEADS))
-        low, high = knots.take(left), knots.take(left + 1)
-        share = ((x - low) / (high - low))[:, None]
-        parts: Array = (1 - share) * curves.take(left, axis=0) + share * curves.take(left + 1, axis=0)
+        rising, first = self._by_knot
+        x = np.minimum(np.fmax(values, rising[0]), rising[-1])  # fmax: NaN is the first knot
+        left = (x >= rising[1:-1]).sum(axis=0)
+        left += first  # in the flattened tables, where take() is fast
+        right = left + 1
+        low, curves = self.knots.take(left), self.curves.reshape(-1, len(HEADS))
+        share = ((x - low) / (self.knots.take(right) - low))[:, None]
+        parts: Array = (1 - share) * curves.take(left, axis=0) + share * curves.take(right, axis=0)
         parts[np.isnan(values)] = 0.0
         return parts
+
+    @cached_property
+    def _by_knot(self) -> tuple[Array, npt.NDArray[np.int64]]:
+        """The knots by number and then feature, and where those of each feature start in the flattened table."""
+        return np.ascontiguousarray(self.knots.T), np.arange(0, self.knots.size, self.knots.shape[1])
 
     def gram_weights(self, block: str, columns: npt.NDArray[np.int64]) -> Array:
         """What each occurrence of an n-gram adds to each head, (n_occurrences, 4)."""

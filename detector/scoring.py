@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -47,6 +49,7 @@ class Detector:
         self.model, self.sources = model, sources
         self._encoder = Encoder(model.vocabulary)
         self._columns = np.array([COLUMNS.index(f) for f in model.features], dtype=np.int64)
+        self._intercept = _build_score(model.intercept)
         self._names = (*model.features, *(f"wording.{b}" for b in model.blocks))
 
     @classmethod
@@ -111,7 +114,7 @@ class Detector:
         if spoken == language.SUPPORTED and n_words:
             sums = self.model.add(values, {b: features.grams[b].columns for b in self.model.blocks})
             origin, p = self.model.calibrate(sums.total, n_words, self.model.carries(values))
-            probabilities = dict(zip(LABELS, (round(float(x), _DIGITS) for x in origin), strict=True))
+            probabilities = dict(zip(LABELS, [round(x, _DIGITS) for x in origin.tolist()], strict=True))
             ai = round(p, _DIGITS)
             contributions = Contributions(self._names, values, sums.parts, self.model.intercept, sums.total)
         label, because = self._decide(probabilities, n_words, spoken)
@@ -134,7 +137,7 @@ class Detector:
             language=spoken,
             model=self.model.id,
             id=article.id,
-            intercept=None if contributions is None else _build_score(self.model.intercept),
+            intercept=None if contributions is None else self._intercept,
             score=None if contributions is None else _build_score(contributions.total),
             wording=None if contributions is None else Heat(self.model, self._encoder, article.text, contributions),
             trace=trace,
@@ -160,16 +163,18 @@ def _in_units(parts: Array, total: Units) -> Units:
     Parts that are rounded alone would not add up, so those with the largest remainders are rounded up (Hamilton's
     apportionment).
     """
-    exact = parts * _UNIT
+    exact = parts.T * _UNIT
     units: Units = np.floor(exact).astype(np.int64)
-    missing = total - units.sum(axis=0)
-    order = np.argsort(units - exact, axis=0, kind="stable")
-    for head, n in enumerate(missing.tolist()):
+    missing = total - units.sum(axis=1)
+    for head, below, n in zip(units, units - exact, missing.tolist(), strict=True):
         if n > 0:
-            units[order[:n, head], head] += 1
+            last = np.partition(below, n - 1)[n - 1]
+            up = below <= last
+            up[np.flatnonzero(below == last)[n - np.count_nonzero(below < last) :]] = False  # of equals, the first
+            head += up
         elif n < 0:
-            units[order[n:, head], head] -= 1
-    return units
+            head[np.argsort(below, kind="stable")[n:]] -= 1
+    return units.T
 
 
 def _round(sums: Array) -> Units:
@@ -177,13 +182,13 @@ def _round(sums: Array) -> Units:
     return units
 
 
-def _by_head(units: Units) -> tuple[Mapping[str, float], float]:
-    *origin, ai = (u / _UNIT for u in units.tolist())
-    return freeze(dict(zip(LABELS, origin, strict=True))), ai
+def _by_head(units: list[int]) -> tuple[Mapping[str, float], float]:
+    *origin, ai = [u / _UNIT for u in units]
+    return MappingProxyType(dict(zip(LABELS, origin, strict=True))), ai
 
 
 def _build_score(sums: Array) -> Score:
-    return Score(*_by_head(_round(sums)))
+    return Score(*_by_head(_round(sums).tolist()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,16 +222,17 @@ class Contributions(Sequence[Contribution]):
     def __getitem__(self, index: slice) -> tuple[Contribution, ...]: ...
     def __getitem__(self, index: int | slice) -> Contribution | tuple[Contribution, ...]:
         if isinstance(index, slice):
-            return tuple(self._build(int(i)) for i in self._order[index])
-        return self._build(int(self._order[index]))
+            return tuple(map(self._build, self._order[index].tolist(), self.units[self._order[index]].tolist()))
+        i = int(self._order[index])
+        return self._build(i, self.units[i].tolist())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Contributions) and tuple(self) == tuple(other)
 
-    def _build(self, i: int) -> Contribution:
+    def _build(self, i: int, units: list[int]) -> Contribution:
         # a block of n-grams has no one value, and an undefined number is none
-        value = float(self.values[i]) if i < len(self.values) and not np.isnan(self.values[i]) else None
-        return Contribution(self.names[i], None if value is None else round(value, _DIGITS), *_by_head(self.units[i]))
+        value = float(self.values[i]) if i < len(self.values) else math.nan
+        return Contribution(self.names[i], None if math.isnan(value) else round(value, _DIGITS), *_by_head(units))
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +269,7 @@ class Heat:
         places, parts, *_ = self._parts
         n_blocks = len(self.model.blocks)
         units = _in_units(parts, self.contributions.units[len(self.contributions) - n_blocks :].sum(axis=0))
-        return tuple(Sentence(*place, *_by_head(u)) for place, u in zip(places, units, strict=True))
+        return tuple(Sentence(*place, *_by_head(u)) for place, u in zip(places, units.tolist(), strict=True))
 
     @cached_property
     def words(self) -> tuple[Word, ...]:
@@ -271,4 +277,4 @@ class Heat:
         *_, tokens, counts, parts = self._parts
         units = _round(parts)
         order = np.argsort(-np.abs(units).max(axis=1), kind="stable").tolist()
-        return tuple(Word(tokens[i], counts[i], *_by_head(units[i])) for i in order)
+        return tuple(Word(tokens[i], counts[i], *_by_head(units[i].tolist())) for i in order)
