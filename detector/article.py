@@ -241,12 +241,14 @@ class Article:
     @cached_property
     def _inner_words(self) -> tuple[int, int]:
         """How many words stand inside sentences, after a lower-case letter or a comma; and how many are capitalised."""
-        codes, kinds = self.codes, self.kinds
-        if len(codes) < 4:
-            return 0, 0
-        inner = (codes[1:-2] == _SPACE) & ((kinds[:-3] & (LOWER | _COMMA)) != 0) & ((kinds[2:-1] & LETTER) != 0)
-        capitalised = inner & ((kinds[2:-1] & UPPER) != 0) & ((kinds[3:] & LOWER) != 0)
-        return int(np.count_nonzero(inner)), int(np.count_nonzero(capitalised))
+        kinds, blanks = self.kinds, self._blanks
+        # No blank is the first or last character; the last word counts if it has two.
+        inner = blanks.compress((kinds.take(blanks - 1) & (LOWER | _COMMA)) != 0)
+        inner = inner.compress(self.codes.take(inner) == _SPACE)
+        inner = inner[: np.searchsorted(inner, len(kinds) - 2)]
+        first = kinds.take(inner + 1)
+        capitalised = (first & UPPER != 0) & (kinds.take(inner + 2) & LOWER != 0)
+        return int(np.count_nonzero(first & LETTER)), int(np.count_nonzero(capitalised))
 
     @cached_property
     def has_case(self) -> bool:
@@ -331,7 +333,7 @@ class Known:
             if known < n:
                 if len(table) < n:
                     table = np.concatenate((table[:known], np.empty((n, *self.columns), self.dtype)))
-                table[known:n] = np.array(list(map(self.ask, lexis.words[known:n])), self.dtype)
+                table[known:n] = list(map(self.ask, lexis.words[known:n]))
                 self._held = lexis, table, n
         return table
 
@@ -459,10 +461,13 @@ def _fold(text: str) -> _Folding:
     keep = np.ones(len(codes), dtype=bool)
     twice = np.flatnonzero(codes[1:] == codes[:-1]) + 1
     repeated = codes.take(twice)
-    for mark, stands_for_two in ((_HYPHEN, _DASH), (_APOSTROPHE, _QUOTE), (_DOT, _DOT)):
-        again = twice.compress(repeated == mark)
-        codes[again - 1] = stands_for_two
-        keep[again] = False
+    twice = twice.compress((repeated >= _APOSTROPHE) & (repeated <= _DOT))
+    if twice.size:
+        repeated = codes.take(twice)
+        for mark, stands_for_two in ((_HYPHEN, _DASH), (_APOSTROPHE, _QUOTE), (_DOT, _DOT)):
+            again = twice.compress(repeated == mark)
+            codes[again - 1] = stands_for_two
+            keep[again] = False
     end = _collapse_blanks(codes, keep)
     kept = np.flatnonzero(keep)
     starts = np.append(starts.take(kept), starts[end] if end < len(codes) else len(raw))

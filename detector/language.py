@@ -42,7 +42,9 @@ def identify(article: Article) -> str:
         return UNKNOWN
     # Parts are whole sentences, about as many as a paragraph has, and no paragraph shares its part.
     is_long = [end - start >= _PART_CHARS // 2 for start, end in article.lines]
-    own = {line[0] for line, long, after in zip(article.lines, is_long, [False, *is_long], strict=False) if long or after}
+    own = {
+        line[0] for line, long, after in zip(article.lines, is_long, [False, *is_long], strict=False) if long or after
+    }
     edges, words_before = [], []
     n, part = 0, -1
     for start, size in zip(article.sentence_starts.tolist(), article.sentence_words.tolist(), strict=True):

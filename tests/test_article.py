@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import time
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.article import MAX_CHARS, Article, sums_between, tokenize
+from detector.article import MAX_CHARS, Article, Known, Lexis, sums_between, tokenize
 from detector.errors import InputError
 
 PROSE = (
@@ -321,3 +322,15 @@ def test_sums_between_are_those_of_slices(values: list[int], data: st.DataObject
     bounds = sorted(data.draw(st.lists(st.integers(0, len(values)), min_size=1, max_size=8)))
     sums = sums_between(np.array(values, dtype=np.int64), np.array(bounds))
     assert sums.tolist() == [sum(values[a:b]) for a, b in pairwise(bounds)]
+
+
+def test_threads_number_words_alike() -> None:
+    lexis, known = Lexis(), Known(len, np.int64)
+    words = ["w" * (1 + i % 50) + str(i % 7) for i in range(2000)]
+
+    def work(_: int) -> list[int]:
+        return known.of(lexis, lexis.number(words)).tolist()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(lengths == list(map(len, words)) for lengths in pool.map(work, range(8)))
+    assert len(lexis) == len(lexis.words) == len(set(words))

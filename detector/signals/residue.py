@@ -107,11 +107,25 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
 
     `words` weigh the wording of a line: above 0 for furniture.
     """
-    matches = _phrases(article)
-    bounds, codes, kinds = article.line_bounds, article.codes, article.kinds
-    n = len(bounds)
+    spaces = article.line_spaces.tolist()
+    n = len(spaces)
     if not n:
         return None
+    cover, cues = [0] * n, [False] * n
+    for m in _phrases(article):
+        i = _line_at(article, m.start)
+        start, end = article.lines[i]
+        cover[i] += min(m.end, end) - m.start
+        cues[i] |= m.entry.lexicon == "residue" or (spaces[i] < SHORT and cover[i] >= 0.3 * (end - start))
+    texts = article.lowered.split("\n")
+
+    def told(text: str) -> float:
+        grams = wording(text)
+        return sum(filter(None, map(words.get, grams))) / math.sqrt(len(grams))
+
+    if True not in cues and not any(told(t) > _LABEL_ODDS for t, k in zip(texts, spaces, strict=True) if k < _LABEL):
+        return None
+    bounds, codes, kinds = article.line_bounds, article.codes, article.kinds
     starts, ends = bounds[:, 0], bounds[:, 1]
     length = (ends - starts).astype(float)
 
@@ -121,18 +135,7 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
         return counts
 
     n_words = article.line_spaces + 1.0
-    covered, cued = np.zeros((2, n))
-    for m, i in zip(matches, (np.searchsorted(starts, [m.start for m in matches], "right") - 1).tolist(), strict=True):
-        covered[i] += min(m.end, ends[i]) - m.start
-        cued[i] = cued[i] or m.entry.lexicon == "residue" or (n_words[i] <= SHORT and covered[i] >= 0.3 * length[i])
-    texts = article.lowered.split("\n")
-
-    def told(text: str) -> float:
-        grams = wording(text)
-        return sum(filter(None, map(words.get, grams))) / math.sqrt(len(grams))
-
-    if not cued.any() and not any(told(texts[i]) > _LABEL_ODDS for i in np.flatnonzero(n_words <= _LABEL).tolist()):
-        return None
+    covered, cued = np.array(cover, dtype=float), np.array(cues, dtype=float)
     said = np.array(list(map(told, texts)))
     copies = Counter(texts)
     repeats = np.array([copies[text] for text in texts], dtype=float)
@@ -152,7 +155,7 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
     since = np.minimum(index - np.append(body, -50)[np.searchsorted(body, index, "right") - 1], 50)
     until = np.minimum(np.append(body, n + 50)[np.searchsorted(body, index, "left")] - index, 50)
     read = _sums(prose * np.minimum(length, 600))
-    cues = _sums(cued * (n_words <= 30))
+    cued_before = _sums(cued * (n_words <= 30))
     capped = np.minimum(length, 400)
     function_share = function / n_words
     title_case = case * count(np.append(False, upper[1:] & (codes[:-1] == 32))) / np.maximum(n_words - 1, 1)
@@ -194,8 +197,8 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
         "since": since * 1.0,
         "until": until * 1.0,
         "run": np.where(prose, 0.0, since + until),
-        "cues_before": np.minimum(cues[:-1], 10),
-        "cues_after": np.minimum(cues[-1] - cues[:-1], 10),
+        "cues_before": np.minimum(cued_before[:-1], 10),
+        "cues_after": np.minimum(cued_before[-1] - cued_before[:-1], 10),
         **local,
         **{f"{name}_before": np.append(0.0, values[:-1]) for name, values in beside.items()},
         **{f"{name}_after": np.append(values[1:], 0.0) for name, values in beside.items()},
@@ -316,6 +319,20 @@ _STOPS = frozenset('.!?"')
 
 def _decide(article: Article, scores: Floats) -> Mask:
     chosen: Mask = scores > THRESHOLD
+    if chosen.any():
+        _reconsider(article, chosen)
+    if titles := _title_repeats(article):
+        chosen[titles] = True
+    labels = _labels(article)
+    if labels:
+        chosen[list(labels)] = True
+    for block in _feeds(article, [i for i, name in labels.items() if name == "related_list"]):
+        chosen[block] = True
+    return chosen
+
+
+def _reconsider(article: Article, chosen: Mask) -> None:
+    """Leaves lines to the article that its place or look speaks for."""
     # The first line is the headline as often as not; extractors leave it out, a reader does not.
     if len(chosen) and article.folded.count(" ", *article.lines[0]) >= 4:
         chosen[0] = False
@@ -334,12 +351,6 @@ def _decide(article: Article, scores: Floats) -> Mask:
         prose = folded[before.end - 1] in _STOPS and before.end - before.start > 100
         if whole and prose and bisect_left(phrases, here.end) == bisect_left(phrases, here.start):
             chosen[i] = False
-    chosen[_title_repeats(article)] = True
-    labels = _labels(article)
-    chosen[list(labels)] = True
-    for block in _feeds(article, [i for i, name in labels.items() if name == "related_list"]):
-        chosen[block] = True
-    return chosen
 
 
 def _labels(article: Article, whole: bool = False) -> dict[int, str]:

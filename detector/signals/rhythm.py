@@ -125,4 +125,5 @@ def _autocorrelation(counts: list[int]) -> float:
         return math.nan
     total = sum(counts)
     off = [n * k - total for k in counts]  # from the mean, times n: whole numbers, so that sums are exact
-    return sum(map(mul, off, off[1:])) / sum(map(mul, off, off))
+    correlation: float = sum(map(mul, off, off[1:])) / sum(map(mul, off, off))
+    return correlation

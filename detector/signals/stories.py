@@ -85,7 +85,8 @@ def _layout_period(article: Article) -> float:
     ]
     chance = sum([k * k for k in Counter(shapes).values()]) / (n * n)
     periods = range(1, min(_LONGEST_PERIOD, n - _LEAST) + 1)
-    return max(0.0, max([sum(map(eq, shapes[p:], shapes)) / (n - p) for p in periods]) - chance)
+    best: float = max([sum(map(eq, shapes[p:], shapes)) / (n - p) for p in periods])
+    return max(0.0, best - chance)
 
 
 _LAST = dict.fromkeys('.!?"', "stop") | {":": "colon"}  # how a line ends, beside with a word

@@ -34,13 +34,15 @@ _LONGEST_ENDING = max(map(len, _ENDINGS))
 _MULTIPLIERS = np.array(
     [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], dtype=np.uint64
 )
+_SHIFTS = np.array([29, 32], dtype=np.uint64)
 
 
 class Grams(NamedTuple):
-    """A text's n-grams in one block: the column of each occurrence, and the token that it starts at."""
+    """A text's n-grams in one block: the column of each occurrence, by n and then in order of the text; and `places`,
+    the tokens that count, which are neighbours in n-grams."""
 
     columns: npt.NDArray[np.int64]
-    starts: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
 
 
 def style_class(word: str) -> str:
@@ -95,21 +97,22 @@ class Encoder:
 
 
 def _grams(codes: npt.NDArray[np.uint64], places: npt.NDArray[np.int64], sizes: tuple[int, ...]) -> Grams:
-    columns, starts = [], []
     shift = np.uint64(64 - BITS)
     mixed = codes * _MULTIPLIERS[0]
-    for n in sizes:
-        last = len(codes) - n + 1
-        if last <= 0:
-            break
+    lasts = [(n, len(codes) - n + 1) for n in sizes if n <= len(codes)]
+    columns = np.empty(sum([last for _, last in lasts]), dtype=np.uint64)
+    first = 0
+    for n, last in lasts:
         product = mixed[:last] + np.uint64(n)
         for k in range(1, n):
-            product = (product ^ (product >> np.uint64(29))) * _MULTIPLIERS[k] + mixed[k : last + k]
-        columns.append(((product ^ (product >> np.uint64(32))) * _MULTIPLIERS[3]) >> shift)
-        starts.append(places[:last])
-    if not columns:
-        return Grams(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    return Grams(np.concatenate(columns).view(np.int64), np.concatenate(starts))
+            product ^= product >> _SHIFTS[0]
+            product *= _MULTIPLIERS[k]
+            product += mixed[k : last + k]
+        product ^= product >> _SHIFTS[1]
+        product *= _MULTIPLIERS[3]
+        np.right_shift(product, shift, out=columns[first : first + last])
+        first += last
+    return Grams(columns.view(np.int64), places)
 
 
 def share_among_tokens(
@@ -118,7 +121,7 @@ def share_among_tokens(
     """What each of a text's `n_tokens` tokens carries, (n_tokens, k): each occurrence's weights, (n_occurrences, k),
     in equal parts to the tokens that it spans."""
     shares = np.zeros((n_tokens, weights.shape[1]))
-    places = np.unique(grams.starts)  # every token that counts starts a gram of one
+    places = grams.places
     first = 0
     for n in BLOCKS[block]:
         last = len(places) - n + 1
