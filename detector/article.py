@@ -101,7 +101,7 @@ class Article:
     @cached_property
     def _blanks(self) -> Indices:
         """Where spaces and newlines stand."""
-        return np.flatnonzero(self.codes <= _SPACE)
+        return (self.codes <= _SPACE).nonzero()[0]
 
     @cached_property
     def line_bounds(self) -> Indices:
@@ -117,7 +117,7 @@ class Article:
     @cached_property
     def line_spaces(self) -> Indices:
         """The number of spaces in each line."""
-        places = np.searchsorted(self._blanks, self.line_bounds)  # there are no blanks within a line but spaces
+        places = self._blanks.searchsorted(self.line_bounds)  # there are no blanks within a line but spaces
         return places[:, 1] - places[:, 0]
 
     @cached_property
@@ -215,7 +215,7 @@ class Article:
 
     @cached_property
     def _sentence_bounds(self) -> Indices:
-        return np.append(np.searchsorted(self._tokens.starts, self.sentence_starts), len(self._tokens.tokens))
+        return np.concatenate((self._tokens.starts.searchsorted(self.sentence_starts), [len(self._tokens.tokens)]))
 
     @property
     def sentence_first_tokens(self) -> Indices:
@@ -245,7 +245,7 @@ class Article:
         # No blank is the first or last character; the last word counts if it has two.
         inner = blanks.compress((kinds.take(blanks - 1) & (LOWER | _COMMA)) != 0)
         inner = inner.compress(self.codes.take(inner) == _SPACE)
-        inner = inner[: np.searchsorted(inner, len(kinds) - 2)]
+        inner = inner[: inner.searchsorted(len(kinds) - 2)]
         first = kinds.take(inner + 1)
         capitalised = (first & UPPER != 0) & (kinds.take(inner + 2) & LOWER != 0)
         return int(np.count_nonzero(first & LETTER)), int(np.count_nonzero(capitalised))
@@ -269,7 +269,7 @@ def sums_between(values: npt.NDArray[Any], bounds: Indices | list[int]) -> Indic
     Unlike np.add.reduceat, it gives 0 where two bounds are the same.
     """
     sums = np.zeros(len(values) + 1, dtype=np.int64)
-    np.cumsum(values, out=sums[1:])
+    values.cumsum(out=sums[1:])
     at_bounds = sums.take(bounds)
     return at_bounds[1:] - at_bounds[:-1]
 
@@ -417,7 +417,7 @@ class _Map:
         if not len(codes) or codes.max() < _TABLE_SIZE:
             return self.table.take(codes)
         found = self.table.take(np.minimum(codes, _TABLE_SIZE - 1))
-        high = np.flatnonzero(codes >= _TABLE_SIZE)
+        high = (codes >= _TABLE_SIZE).nonzero()[0]
         rare, which = np.unique(codes[high], return_inverse=True)
         found[high] = np.array([self.function(c) for c in rare.tolist()], dtype=self.dtype)[which]
         return found
@@ -456,10 +456,10 @@ def _fold(text: str) -> _Folding:
     if codes.all():
         starts = np.arange(len(codes))
     else:
-        starts = np.flatnonzero(codes)
+        starts = codes.nonzero()[0]
         codes = codes.take(starts)
     keep = np.ones(len(codes), dtype=bool)
-    twice = np.flatnonzero(codes[1:] == codes[:-1]) + 1
+    twice = (codes[1:] == codes[:-1]).nonzero()[0] + 1
     repeated = codes.take(twice)
     twice = twice.compress((repeated >= _APOSTROPHE) & (repeated <= _DOT))
     if twice.size:
@@ -469,11 +469,11 @@ def _fold(text: str) -> _Folding:
             codes[again - 1] = stands_for_two
             keep[again] = False
     end = _collapse_blanks(codes, keep)
-    kept = np.flatnonzero(keep)
-    starts = np.append(starts.take(kept), starts[end] if end < len(codes) else len(raw))
+    kept = keep.nonzero()[0]
+    starts = np.concatenate((starts.take(kept), [starts[end] if end < len(codes) else len(raw)]))
     codes = codes.take(kept)
     # A hyphen between spaces is a dash; one that starts a line is a bullet.
-    hyphens = np.flatnonzero(codes[1:-1] == _HYPHEN) + 1
+    hyphens = (codes[1:-1] == _HYPHEN).nonzero()[0] + 1
     spaced = (codes.take(hyphens - 1) == _SPACE) & (codes.take(hyphens + 1) == _SPACE)
     codes[hyphens.compress(spaced)] = _DASH
     codes[_wraps(codes, starts, raw)] = _SPACE
@@ -491,12 +491,12 @@ def _unescape(text: str) -> tuple[str, Indices]:
             keep[m.start() + 1 : m.end()] = False
             last = m.end()
     pieces.append(text[last:])
-    return "".join(pieces), np.flatnonzero(keep)
+    return "".join(pieces), keep.nonzero()[0]
 
 
 def _collapse_blanks(codes: Codes, keep: npt.NDArray[np.bool_]) -> int:
     """Where the text ends without its last blanks; a run of blanks keeps one, a newline if there is any in it."""
-    blanks = np.flatnonzero(codes <= _SPACE)
+    blanks = (codes <= _SPACE).nonzero()[0]
     if not blanks.size:
         return len(codes)
     opens = np.ones(len(blanks), dtype=bool)
@@ -504,7 +504,7 @@ def _collapse_blanks(codes: Codes, keep: npt.NDArray[np.bool_]) -> int:
     runs = blanks.compress(opens)
     keep[blanks] = opens
     newlines = blanks.compress(codes.take(blanks) == _NEWLINE)
-    codes[runs.take(np.searchsorted(runs, newlines, side="right") - 1)] = _NEWLINE
+    codes[runs.take(runs.searchsorted(newlines, side="right") - 1)] = _NEWLINE
     if runs[0] == 0:
         keep[0] = False
     if blanks[-1] < len(codes) - 1:
@@ -515,7 +515,7 @@ def _collapse_blanks(codes: Codes, keep: npt.NDArray[np.bool_]) -> int:
 
 def _wraps(codes: Codes, starts: Indices, raw: Codes) -> Indices:
     """The newlines that only wrap a line: the next word would not have fitted into the widest line."""
-    breaks = np.flatnonzero(codes == _NEWLINE)
+    breaks: Indices = (codes == _NEWLINE).nonzero()[0]
     none = breaks[:0]
     if breaks.size < 3:
         return none
@@ -524,13 +524,13 @@ def _wraps(codes: Codes, starts: Indices, raw: Codes) -> Indices:
     width = lengths.max()
     if not 30 <= width <= 120:
         return none
-    gaps = np.append(np.flatnonzero(codes <= _SPACE), len(codes))
-    next_word = gaps[np.searchsorted(gaps, breaks, side="right")] - breaks - 1
+    gaps = np.append((codes <= _SPACE).nonzero()[0], len(codes))
+    next_word = gaps[gaps.searchsorted(breaks, side="right")] - breaks - 1
     full = lengths[:-1] + 1 + next_word > width
     # A blank line is a real break however full the line before it is.
     ends_line = _folded(raw) == _NEWLINE
     ends_line[:-1] &= ~((raw[:-1] == _RETURN) & (raw[1:] == _NEWLINE))
-    seen = np.cumsum(ends_line)
+    seen = ends_line.cumsum()
     single = seen[starts[breaks + 1]] - seen[starts[breaks]] + ends_line[starts[breaks]] == 1
     wraps = full & single
     return breaks[wraps] if wraps.sum() >= max(3, 0.6 * single.sum()) else none
@@ -568,22 +568,22 @@ def _cut(lowered: str, kinds: Kinds) -> _Tokens:
     starts[1:] = (tokens[1:] != 0) & ((tokens[1:] != tokens[:-1]) | is_mark[1:])
     # 1,000.5 and 17:30 are one
     is_joint = is_mark & ((kinds & _JOINT) != 0)
-    joints = np.flatnonzero(is_joint[1:-1] & is_digit[:-2] & is_digit[2:]) + 1
+    joints = (is_joint[1:-1] & is_digit[:-2] & is_digit[2:]).nonzero()[0] + 1
     starts[joints] = starts[joints + 1] = False
-    apostrophes = np.flatnonzero((codes == _APOSTROPHE) & is_mark)
+    apostrophes = ((codes == _APOSTROPHE) & is_mark).nonzero()[0]
     starts[apostrophes[tokens[apostrophes + 1] == LETTER] + 1] = False  # 's
     nots = apostrophes[(codes[apostrophes - 1] == ord("n")) & (codes[apostrophes + 1] == ord("t"))]
     starts[nots - 1] = True
     starts[nots] = False
     starts[nots + 2] |= tokens[nots + 2] == LETTER
     # A space goes before each token that touches the one before it, and split() does the rest.
-    touching = np.flatnonzero(starts[1:] & (tokens[:-1] != 0)) + 1
+    touching = (starts[1:] & (tokens[:-1] != 0)).nonzero()[0] + 1
     given = np.ones(len(codes) + len(touching), dtype=bool)
     given[touching + np.arange(len(touching))] = False
     spaced = np.full(len(given), _SPACE, dtype=np.uint32)
     codes[tokens == 0] = _SPACE
     spaced[given] = codes
-    at = np.flatnonzero(starts)
+    at = starts.nonzero()[0]
     first = tokens.take(at)
     return _Tokens(tuple(_decode(spaced).split()), at - 2, first != MARK, int(np.count_nonzero(first == DIGIT)))
 
@@ -617,7 +617,7 @@ def _sentence_ends(folded: str, kinds: Kinds, has_case: bool) -> list[int]:
     """Where sentences end inside lines."""
     ends = []
     read = 0
-    for at in np.flatnonzero((kinds & STOP) != 0).tolist():
+    for at in ((kinds & STOP) != 0).nonzero()[0].tolist():
         if at < read:
             continue
         read = end = at + 1

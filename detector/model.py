@@ -96,10 +96,10 @@ class StoredModel:
         # A gram counts by the square root of its frequency, over the root of all: its occurrences share that.
         order = np.argsort(columns, kind="stable")
         in_order = columns[order]
-        edges = np.flatnonzero(np.concatenate(([True], in_order[1:] != in_order[:-1])))
+        edges = (np.concatenate(([True], in_order[1:] != in_order[:-1]))).nonzero()[0]
         counts = np.diff(np.concatenate((edges, [len(columns)])))
         per_occurrence = np.empty(len(columns))
-        per_occurrence[order] = np.repeat(1 / np.sqrt(counts), counts)
+        per_occurrence[order] = (1 / np.sqrt(counts)).repeat(counts)
         weights: Array = self.grams[block].take(columns, axis=0) * (per_occurrence / math.sqrt(len(columns)))[:, None]
         return weights
 
@@ -110,7 +110,7 @@ class StoredModel:
         in_order = np.sort(columns.astype(np.int32))
         is_last = np.ones(len(in_order), dtype=bool)
         np.not_equal(in_order[1:], in_order[:-1], out=is_last[:-1])
-        last = np.flatnonzero(is_last)
+        last = is_last.nonzero()[0]
         counts = last + 1
         counts[1:] -= last[:-1] + 1
         # one dot product an article, so the order of summing is the same in any batch

@@ -170,7 +170,7 @@ def _in_units(parts: Array, total: Units) -> Units:
         if n > 0:
             last = np.partition(below, n - 1)[n - 1]
             up = below <= last
-            up[np.flatnonzero(below == last)[n - np.count_nonzero(below < last) :]] = False  # of equals, the first
+            up[(below == last).nonzero()[0][n - np.count_nonzero(below < last) :]] = False  # of equals, the first
             head += up
         elif n < 0:
             head[np.argsort(below, kind="stable")[n:]] -= 1
@@ -257,7 +257,7 @@ class Heat:
             weights = self.model.gram_weights(block, grams[block].columns)
             added += share_among_tokens(block, grams[block], weights, len(article.tokens))
         by_sentence = np.zeros((len(article.sentences), len(HEADS)))
-        np.add.at(by_sentence, np.searchsorted(article.sentence_starts, article.token_starts, side="right") - 1, added)
+        np.add.at(by_sentence, article.sentence_starts.searchsorted(article.token_starts, side="right") - 1, added)
         by_word = np.zeros((len(article.vocabulary), len(HEADS)))
         np.add.at(by_word, article.token_numbers, added)
         counts = np.bincount(article.token_numbers, minlength=len(by_word)).tolist()

@@ -71,7 +71,7 @@ def measure(article: Article) -> Reading:
     before[order[1:]] = order[:-1]
     before[first_places] = -1
     words = np.empty(n, dtype=np.int64)  # each word as the place where it stood first
-    words[order] = first_places.take(np.cumsum(opens) - 1)
+    words[order] = first_places.take(opens.cumsum() - 1)
     frequencies = np.bincount(words)  # 0 where no word stands first
     functional = _IS_FUNCTIONAL.of(article.lexis, article.word_ids)
 
@@ -84,12 +84,12 @@ def measure(article: Article) -> Reading:
         values["repeated_trigram_share"] = _repeated_share(words)
     last_places = np.empty(n, dtype=np.int64)
     last_places[words] = at
-    recurring = np.flatnonzero((frequencies > 1) & ~functional[: len(frequencies)])
+    recurring = ((frequencies > 1) & ~functional[: len(frequencies)]).nonzero()[0]
     spans = last_places.take(recurring) - recurring
     values["recurring_word_spread_ratio"] = _spread(spans, frequencies.take(recurring), n)
 
     counts = article.sentence_words
-    opening = (np.cumsum(counts) - counts).compress(counts > 1)
+    opening = (counts.cumsum() - counts).compress(counts > 1)
     if len(opening) > 1:
         first = words.take(opening).tolist()
         values["opening_word_repetition"] = _repetition(first)

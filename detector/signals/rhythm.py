@@ -77,7 +77,7 @@ def measure(article: Article) -> Reading:
     if not n:
         return Reading(values)
     # Each line starts a sentence.
-    firsts = np.searchsorted(article.sentence_starts, article.line_bounds[:, 0])
+    firsts = article.sentence_starts.searchsorted(article.line_bounds[:, 0])
     paragraphs = [k for k in np.add.reduceat(article.sentence_words, firsts).tolist() if k]
     lengths = [k for k in article.sentence_words.tolist() if k]
     values["sentence_words_cv"] = _cv(lengths)

@@ -154,19 +154,19 @@ def _cohesion(article: Article) -> dict[str, float]:
     sizes = _block_sizes(article)
     n = len(sizes)
     words = article.word_ids[: sum(sizes)]
-    content = np.flatnonzero(_IS_CONTENT.of(article.lexis, words))
+    content = _IS_CONTENT.of(article.lexis, words).nonzero()[0]
     if n < _MIN_BLOCKS or content.size < n:
         return dict.fromkeys(_COHESION, math.nan)
     # Each word once a block, in the order of words and then of blocks.
-    pairs = words.take(content) << _BLOCK_BITS | np.repeat(np.arange(n), sizes).take(content)
+    pairs = words.take(content) << _BLOCK_BITS | np.arange(n).repeat(sizes).take(content)
     pairs.sort()
     pairs = pairs.compress(_changes(pairs))
     block = pairs & ((1 << _BLOCK_BITS) - 1)
     starts = _changes(pairs >> _BLOCK_BITS)  # where another word starts
-    edges = np.append(np.flatnonzero(starts), len(block))
+    edges = np.concatenate((starts.nonzero()[0], [len(block)]))
     at, n_blocks = edges[:-1], edges[1:] - edges[:-1]  # where a word's blocks start, and how many it stands in
     first = block.take(at)
-    in_lead = np.repeat(first < _LEAD, n_blocks)
+    in_lead = (first < _LEAD).repeat(n_blocks)
     gap = np.zeros_like(block)  # blocks since the word was last used
     np.subtract(block[1:], block[:-1], out=gap[1:])
     gap[at] = 0

@@ -88,9 +88,9 @@ class Encoder:
         """The hashed n-grams of an article, by block; none from the lines that are page furniture."""
         codes = self._codes.of(article.lexis, article.token_ids)
         if furniture is not None and furniture.any():
-            line = np.searchsorted(article.line_bounds[:, 0], article.token_starts, side="right") - 1
+            line = article.line_bounds[:, 0].searchsorted(article.token_starts, side="right") - 1
             codes[furniture[line]] = 0
-        places = np.flatnonzero(codes)
+        places = codes.nonzero()[0]
         codes = codes.take(places)
         by_block = {"words": codes >> np.uint64(32), "style": codes & np.uint64(0xFFFFFFFF)}
         return {block: _grams(by_block[block], places, sizes) for block, sizes in BLOCKS.items()}
