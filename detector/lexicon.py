@@ -91,9 +91,9 @@ def expand(phrase: str, groups: dict[str, list[str]]) -> list[str]:
 class _Compiled:
     automaton: ahocorasick_rs.AhoCorasick  # of the phrases' bare forms
     marks: ahocorasick_rs.AhoCorasick  # of phrases without any letter or digit, which have none
-    # For each literal of `automaton` and then, from the end, of `marks`: itself, where it starts in its form, and the
-    # entries that it belongs to.
-    literals: tuple[tuple[str, int, tuple[Entry, ...]], ...]
+    literals: tuple[str, ...]  # those of `automaton` and then, from the end, those of `marks`
+    shifts: bytes  # for each literal, where it starts in its form
+    entries: tuple[tuple[Entry, ...], ...]  # for each literal, the entries that it belongs to
     names: tuple[str, ...]
 
 
@@ -125,12 +125,15 @@ def _compiled() -> _Compiled:
     marks = [literal for literal in literals if _bare(literal).isspace()]
     # Whole words only, so blanks stand around: see scan().
     forms = [" " * w[0].isalnum() + _bare(w) + " " * w[-1].isalnum() for w in words]
-    ordered = [(literal, tuple(literals[literal])) for literal in (*words, *reversed(marks))]
+    ordered = (*words, *reversed(marks))
     shared: dict[tuple[Entry, ...], tuple[Entry, ...]] = {}  # thousands of phrases have the same
+    entries = (tuple(literals[literal]) for literal in ordered)
     return _Compiled(
         ahocorasick_rs.AhoCorasick(forms),
         ahocorasick_rs.AhoCorasick(marks),
-        tuple([(w, int(w[0].isalnum()), shared.setdefault(e, e)) for w, e in ordered]),
+        ordered,
+        bytes([w[0].isalnum() for w in ordered]),
+        tuple([shared.setdefault(e, e) for e in entries]),
         tuple(names),
     )
 
@@ -159,16 +162,16 @@ def scan(lowered: str) -> dict[str, tuple[Match, ...]]:
     plain = flat.replace("—", "-").replace("•", "*").isascii()  # all that folding leaves beside ASCII in most articles
     hits = compiled.automaton.find_matches_as_indexes(f" {_bare(flat)} ", overlapping=True)
     hits += [(~i, start + 1, end) for i, start, end in compiled.marks.find_matches_as_indexes(flat, overlapping=True)]
-    literals = compiled.literals
+    literals, shifts = compiled.literals, compiled.shifts
     for index, start, _ in hits:
-        literal, shift, entries = literals[index]
-        first = start - 1 + shift
+        literal = literals[index]
+        first = start - 1 + shifts[index]
         if not flat.startswith(literal, first):
             continue
         end = first + len(literal)
         if not plain and not _is_whole(flat, first, end):
             continue
-        for entry in entries:
+        for entry in compiled.entries[index]:
             if entry.where == "anywhere" or _stands(entry.where, lowered, first, end):
                 matches = found[entry.lexicon]
                 matches.append((first, -end, len(matches), entry))
