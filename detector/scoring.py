@@ -164,16 +164,21 @@ def _in_units(parts: Array, total: Units) -> Units:
     apportionment).
     """
     exact = parts.T * _UNIT
-    units: Units = np.floor(exact).astype(np.int64)
+    floors = np.floor(exact)
+    below = floors - exact
+    units: Units = floors.astype(np.int64)
     missing = total - units.sum(axis=1)
-    for head, below, n in zip(units, units - exact, missing.tolist(), strict=True):
+    if missing.min() > 0 and missing.max() <= len(parts):  # nearly always: all heads at once
+        last = np.sort(below, axis=1)[np.arange(len(missing)), missing - 1]
+        up = below <= last[:, None]
+        if (up.sum(axis=1) == missing).all():
+            units += up
+            return units.T
+    for head, order, n in zip(units, np.argsort(below, axis=1, kind="stable"), missing.tolist(), strict=True):
         if n > 0:
-            last = np.partition(below, n - 1)[n - 1]
-            up = below <= last
-            up[(below == last).nonzero()[0][n - np.count_nonzero(below < last) :]] = False  # of equals, the first
-            head += up
+            head[order[:n]] += 1
         elif n < 0:
-            head[np.argsort(below, kind="stable")[n:]] -= 1
+            head[order[n:]] -= 1
     return units.T
 
 
