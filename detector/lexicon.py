@@ -20,8 +20,9 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from typing import NamedTuple
 
@@ -87,11 +88,19 @@ def expand(phrase: str, groups: dict[str, list[str]]) -> list[str]:
     return list(dict.fromkeys(literal for literal in literals if literal))
 
 
+Finder = Callable[[str], list[tuple[int, int, int]]]
+
+
+def finder(strings: list[str]) -> Finder:
+    """What finds these strings in a text in one pass, overlapping ones too: the number of each, its start and end."""
+    return partial(ahocorasick_rs.AhoCorasick(strings).find_matches_as_indexes, overlapping=True)
+
+
 @dataclass(frozen=True)
 class _Compiled:
-    automaton: ahocorasick_rs.AhoCorasick  # of the phrases' bare forms
-    marks: ahocorasick_rs.AhoCorasick  # of phrases without any letter or digit, which have none
-    literals: tuple[str, ...]  # those of `automaton` and then, from the end, those of `marks`
+    find_forms: Finder  # of the phrases' bare forms
+    find_marks: Finder  # of phrases without any letter or digit, which have none
+    literals: tuple[str, ...]  # those of `find_forms` and then, from the end, those of `find_marks`
     shifts: bytes  # for each literal, where it starts in its form
     entries: tuple[tuple[Entry, ...], ...]  # for each literal, the entries that it belongs to
     names: tuple[str, ...]
@@ -129,8 +138,8 @@ def _compiled() -> _Compiled:
     shared: dict[tuple[Entry, ...], tuple[Entry, ...]] = {}  # thousands of phrases have the same
     entries = (tuple(literals[literal]) for literal in ordered)
     return _Compiled(
-        ahocorasick_rs.AhoCorasick(forms),
-        ahocorasick_rs.AhoCorasick(marks),
+        finder(forms),
+        finder(marks),
         ordered,
         bytes([w[0].isalnum() for w in ordered]),
         tuple([shared.setdefault(e, e) for e in entries]),
@@ -160,8 +169,8 @@ def scan(lowered: str) -> dict[str, tuple[Match, ...]]:
     found: dict[str, list[tuple[int, int, int, Entry]]] = {name: [] for name in compiled.names}
     flat = lowered.replace("\n", " ")
     plain = flat.replace("—", "-").replace("•", "*").isascii()  # all that folding leaves beside ASCII in most articles
-    hits = compiled.automaton.find_matches_as_indexes(f" {_bare(flat)} ", overlapping=True)
-    hits += [(~i, start + 1, end) for i, start, end in compiled.marks.find_matches_as_indexes(flat, overlapping=True)]
+    hits = compiled.find_forms(f" {_bare(flat)} ")
+    hits += [(~i, start + 1, end) for i, start, end in compiled.find_marks(flat)]
     literals, shifts = compiled.literals, compiled.shifts
     for index, start, _ in hits:
         literal = literals[index]

@@ -15,10 +15,10 @@ from bisect import bisect_left
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import ahocorasick_rs
 import numpy as np
 
 from detector.article import Known
+from detector.lexicon import finder
 from detector.signals.reading import Feature, Reading
 
 if TYPE_CHECKING:
@@ -151,13 +151,13 @@ def _hyphen_counter(pyphen: Pyphen) -> Callable[[str], int]:
     Pyphen looks up every part of a word, 45 µs for most; here all patterns are looked for at once.
     """
     patterns: dict[str, tuple[int, Sequence[int]]] = pyphen.hd.patterns
-    automaton = ahocorasick_rs.AhoCorasick(list(patterns))
+    find = finder(list(patterns))
     levels_of = [[(start + i, level) for i, level in enumerate(levels) if level] for start, levels in patterns.values()]
 
     def count(word: str) -> int:
         dotted = f".{word}."
         highest = [0] * (len(dotted) + 1)
-        for pattern, start, _ in automaton.find_matches_as_indexes(dotted, overlapping=True):
+        for pattern, start, _ in find(dotted):
             for offset, level in levels_of[pattern]:
                 if level > highest[start + offset]:
                     highest[start + offset] = level
