@@ -294,8 +294,9 @@ class Lexis(dict[str, int]):
         with _LOCK:
             number = self.get(word)  # another thread may have been faster
             if number is None:
-                number = self[word] = len(self.words)
-                self.words.append(word)
+                number = len(self.words)
+                self.words.append(word)  # before its number is seen, so that Known finds it
+                self[word] = number
         return number
 
     def number(self, words: Sequence[str]) -> Indices:
