@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from detector.trace.reading import Codes, Floats, Reading
+from detector.trace.reading import Floats, Reading, among
 
 # What is measured of a pair, 0 to 1 but for `order`; case plays no part in any, and none grows with a text's length.
 # The coverage of the article, of its figures and of its commoner words told nothing beside these.
@@ -44,8 +44,8 @@ class Alignment:
 
 def align(a: Reading, s: Reading) -> Alignment:
     """The alignment of an article with a source."""
-    rows_a, mine = np.unique(a.term_sentences, return_inverse=True)
-    rows_s, theirs = np.unique(s.term_sentences, return_inverse=True)
+    rows_a, in_a = a.table
+    rows_s, theirs = s.rows
     n = len(a.article.sentences)
     similarity, first, last, verbatim = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
     if not len(rows_a) or not len(rows_s):
@@ -53,13 +53,11 @@ def align(a: Reading, s: Reading) -> Alignment:
     columns = np.searchsorted(a.vocabulary, s.terms)
     columns[columns == len(a.vocabulary)] = 0
     shared = a.vocabulary[columns] == s.terms
-    in_a = np.zeros((len(rows_a), len(a.vocabulary)))
-    in_a[mine, np.searchsorted(a.vocabulary, a.terms)] = 1
     in_s = np.zeros((len(rows_s), len(a.vocabulary)))
     in_s[theirs[shared], columns[shared]] = 1
     # passages: each sentence, then each with its successor
     passages = np.vstack((in_s, np.maximum(in_s[:-1], in_s[1:])))
-    mass = np.bincount(theirs, s.rarity[np.searchsorted(s.vocabulary, s.terms)], len(rows_s))
+    mass = np.bincount(theirs, s.term_rarity, len(rows_s))
     masses = np.concatenate((mass, mass[:-1] + mass[1:]))
     common = (in_a * a.rarity) @ passages.T
     own = in_a @ a.rarity
@@ -77,14 +75,14 @@ def align(a: Reading, s: Reading) -> Alignment:
 
 
 def _measure(a: Reading, s: Reading, found: Floats, place: npt.NDArray[np.int64], verbatim: Floats) -> Floats:
-    back = np.isin(s.vocabulary, a.vocabulary, assume_unique=True)
-    pairs_a, pairs_s = _pairs(a.terms), _pairs(s.terms)
+    back = among(s.vocabulary, a.vocabulary)
     lengths = np.bincount(a.sentences, minlength=len(verbatim))
     counted = found > _ORDERED
+    fewer = min(len(a.pairs), len(s.pairs))
     return np.array(
         [
             s.rarity[back].sum() / min(a.rarity.sum(), s.rarity.sum()),
-            np.isin(pairs_a, pairs_s, assume_unique=True).sum() / max(min(len(pairs_a), len(pairs_s)), 1),
+            among(a.pairs, s.pairs).sum() / fewer if fewer else 0.0,
             min(1.0, (verbatim * lengths).sum() / max(min(len(a.stems), len(s.stems)), 1)),
             _order(place[counted], found[counted]),
             len(np.unique(place[counted])) / max(counted.sum(), 3),
@@ -92,27 +90,12 @@ def _measure(a: Reading, s: Reading, found: Floats, place: npt.NDArray[np.int64]
     )
 
 
-def _pairs(terms: Codes) -> npt.NDArray[np.uint64]:
-    """The distinct unordered pairs of terms at most three words apart."""
-    made = []
-    for distance in (1, 2, 3):
-        x, y = terms[:-distance].astype(np.uint64), terms[distance:].astype(np.uint64)
-        made.append(np.minimum(x, y) << np.uint64(32) | np.maximum(x, y))
-    return np.unique(np.concatenate(made))
-
-
-def _runs(r: Reading) -> npt.NDArray[np.uint64]:
-    """A hash of each word and its two successors."""
-    stems = r.stems.astype(np.uint64)
-    return (stems[:-2] * np.uint64(0x9E3779B97F4A7C15) + stems[1:-1]) * np.uint64(0xC2B2AE3D27D4EB4F) + stems[2:]
-
-
 def _runs_found(a: Reading, s: Reading, n: int) -> Floats:
     """For each sentence the share of its runs of three words that the source has anywhere; 0 if it is shorter."""
     if len(a.stems) < 3 or len(s.stems) < 3:
         return np.zeros(n)
     inside = a.sentences[:-2] == a.sentences[2:]
-    found = np.isin(_runs(a)[inside], _runs(s))
+    found = among(a.runs[inside], np.sort(s.runs))
     at = a.sentences[:-2][inside]
     total = np.bincount(at, minlength=n)
     return np.bincount(at, found, n) / np.maximum(total, 1)

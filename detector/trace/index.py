@@ -284,7 +284,10 @@ class _Growing:
 
 def _open(folder: Path, name: str, first: int, size: int) -> _Segment:
     try:
-        arrays = {k: np.load(folder / f"{name}.{k}.npy", mmap_mode="r", allow_pickle=False) for k in ARRAYS}
+        # plain views of the mapped files: slicing a numpy.memmap costs as much as reading a short posting list
+        arrays = {
+            k: np.load(folder / f"{name}.{k}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray) for k in ARRAYS
+        }
     except (OSError, ValueError) as e:
         raise SourceIndexError(
             f"segment {name} of the index in {folder} cannot be read ({type(e).__name__}): build the index again"

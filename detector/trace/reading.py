@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,9 @@ _FIGURES = dict(zip("two three four five six seven eight nine ten eleven twelve"
 
 @lru_cache(maxsize=1 << 17)
 def _code(token: str) -> int:
-    """The stem's hash, shifted left by two, with two flags: 1 for an informative word, 2 for a figure."""
+    """The stem's hash, shifted left by two, and two flags: 1 for an informative word, 2 for a figure. 0: no word."""
+    if not token[0].isalnum():
+        return 0
     figure = token[0].isdecimal()
     if figure:  # noqa: SIM108 - two kinds of word
         stem = token.replace(",", "")
@@ -78,6 +81,42 @@ class Reading:
         at = np.minimum(np.searchsorted(known, self.vocabulary), len(known) - 1)
         return np.where(known[at] == self.vocabulary, rarity[at], rarest)
 
+    @cached_property
+    def term_rarity(self) -> Floats:
+        """The rarity of each of `terms`."""
+        return self.rarity[np.searchsorted(self.vocabulary, self.terms)]
+
+    @cached_property
+    def rows(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The sentences that have a term, rising, and for each of `terms` which of these is its."""
+        new = np.diff(self.term_sentences, prepend=-1) > 0
+        return self.term_sentences[new], np.cumsum(new) - 1
+
+    @cached_property
+    def table(self) -> tuple[npt.NDArray[np.int64], Floats]:
+        """The sentences that have a term, and for each (row) which of `vocabulary` it has (column): 1, else 0."""
+        rows, row = self.rows
+        table = np.zeros((len(rows), len(self.vocabulary)))
+        table[row, np.searchsorted(self.vocabulary, self.terms)] = 1
+        return rows, table
+
+    @cached_property
+    def pairs(self) -> npt.NDArray[np.uint64]:
+        """The distinct unordered pairs of terms at most three words apart, rising."""
+        terms = self.terms.astype(np.uint64)
+        made = []
+        for distance in (1, 2, 3):
+            x, y = terms[:-distance], terms[distance:]
+            made.append(np.minimum(x, y) << np.uint64(32) | np.maximum(x, y))
+        pairs = np.sort(np.concatenate(made))
+        return pairs[np.append(True, pairs[1:] != pairs[:-1])] if len(pairs) else pairs
+
+    @cached_property
+    def runs(self) -> npt.NDArray[np.uint64]:
+        """A hash of each word and its two successors, in order."""
+        stems = self.stems.astype(np.uint64)
+        return (stems[:-2] * np.uint64(0x9E3779B97F4A7C15) + stems[1:-1]) * np.uint64(0xC2B2AE3D27D4EB4F) + stems[2:]
+
     def only(self, sentences: npt.NDArray[np.int64]) -> Reading:
         """These sentences alone."""
         kept = np.isin(self.sentences, sentences)
@@ -86,7 +125,7 @@ class Reading:
 
 def read(article: Article) -> Reading:
     """The reading of a whole article."""
-    codes = np.array([_code(token) if token[0].isalnum() else 0 for token in article.vocabulary], dtype=np.uint64)
+    codes = np.fromiter(map(_code, article.vocabulary), np.uint64, len(article.vocabulary))
     words = codes[article.word_numbers] if len(codes) else codes
     return Reading(
         article,
@@ -95,6 +134,13 @@ def read(article: Article) -> Reading:
         (words & 1).astype(bool),
         (words & 2).astype(bool),
     )
+
+
+def among(values: npt.NDArray[Any], rising: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which of `values` are in `rising`, which is sorted and not empty."""
+    at = np.searchsorted(rising, values)
+    at[at == len(rising)] = 0
+    return np.asarray(rising[at] == values)
 
 
 @lru_cache(maxsize=1)
