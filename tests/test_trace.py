@@ -103,6 +103,23 @@ def test_two_sources_are_several(index: Index):
     assert 0.9 < sum(s.share for s in found.sources) <= 1
 
 
+ORCHARD_TOLD = (
+    "Smudge pots did little on 140 farms. One family, the Hasks, saved 900 trees under bed sheets. In the market at "
+    "Hallam a crate now costs 31 crowns.",
+    "Frost on 3 May cost growers in the Wenlow valley two thirds of their plums, and the co-operative reckons the "
+    "damage is 4.2 million crowns.",
+)
+
+
+def test_doubtful_source_counts_beside_a_sure_one_and_never_alone(index: Index):
+    first, rest = ORCHARD_TOLD
+    beside = trace(Article(f"{first} {FERRY_REWRITTEN} {rest}"), index)
+    assert [s.id for s in beside.sources] == ["ferry", "orchard"]
+    assert beside.derivation == "derived_from_several"
+    alone = trace(Article(f"{first} {FERRY_BY_ANOTHER} {rest}"), index)
+    assert (alone.derivation, alone.sources) == ("independent", ())
+
+
 def test_another_reporter_on_the_event_is_independent(index: Index):
     found = trace(Article(FERRY_BY_ANOTHER), index)
     assert (found.derivation, found.sources) == ("independent", ())

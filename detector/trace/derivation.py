@@ -28,6 +28,7 @@ from detector.verdict import Derivation, Match, Relation, Source, Trace
 
 MATCH = 0.3  # similarity of a sentence; a quarter of the sentences of independent same-event pairs reach it
 SEVERAL = 0.15  # share of the article that a second source must account for
+FURTHER = 0.5  # probability from which a source counts beside one that is sure; the article is derived by then
 MIN_TERMS = 20  # informative words
 
 _VERBATIM, _NEAR = 0.9, 0.6  # share of a sentence's runs of three words
@@ -147,11 +148,13 @@ def conclude(
     others = [c for c in compared if not c.same_article]
     copied = tuple(_source(reading, c, np.flatnonzero(c.alignment.similarity >= MATCH), lengths) for c in copies)
     for bar in ("derived", "doubtful"):
-        told = _divide(reading, [c for c in others if c.probability >= bars[bar]], lengths)
+        sure = bar == "derived"
+        likely = [c for c in others if c.probability >= bars[bar]]
+        further = [c for c in others if FURTHER <= c.probability < bars[bar]] if sure else ()
+        told = _divide(reading, likely, further, lengths)
         if told:
             several = sum(s.share >= SEVERAL for s in told) > 1
             derivation: Derivation = "derived_from_several" if several else "derived_from_one"
-            sure = bar == "derived"
             return Trace((*copied, *told), derivation if sure else None, None if sure else "low_confidence")
     if not copied and languages:
         spoken = language.identify(reading.article)
@@ -160,27 +163,33 @@ def conclude(
     return Trace(copied, "independent", None)
 
 
-def _divide(reading: Reading, sources: Sequence[Compared], lengths: npt.NDArray[np.int64]) -> tuple[Source, ...]:
-    """The article's sentences dealt out: first to the source that accounts for most, then to what others add."""
+def _divide(
+    reading: Reading, likely: Sequence[Compared], further: Sequence[Compared], lengths: npt.NDArray[np.int64]
+) -> tuple[Source, ...]:
+    """The article's sentences dealt out: first to the source that accounts for most, then to what others add.
+
+    The `further` ones come last, and only if a likely one has something.
+    """
     taken = np.zeros(len(lengths))
-    left, told = list(sources), []
-    while left:
-        gains = [
-            (lengths * np.clip(c.alignment.similarity - taken, 0, None) * (c.alignment.similarity >= MATCH)).sum()
-            for c in left
-        ]
-        c = left.pop(int(np.argmax(gains)))
-        similarity = c.alignment.similarity
-        own = np.flatnonzero((similarity >= MATCH) & ((taken == 0) | (similarity > taken + _CLEARLY)))
-        if lengths[own].sum() < _LEAST_GAIN * lengths.sum() or not len(own):
-            break
-        for i in own:  # a sentence that a later source tells better is its
-            taken[i] = similarity[i]
-        told.append((c, own))
     owner = np.full(len(lengths), -1)
-    for rank, (_, sentences) in enumerate(told):
-        owner[sentences] = rank
-    found = [_source(reading, c, np.flatnonzero(owner == i), lengths) for i, (c, _) in enumerate(told)]
+    told: list[Compared] = []
+    for left in (list(likely), list(further)):
+        while left:
+            gains = [
+                (lengths * np.clip(c.alignment.similarity - taken, 0, None) * (c.alignment.similarity >= MATCH)).sum()
+                for c in left
+            ]
+            c = left.pop(int(np.argmax(gains)))
+            similarity = c.alignment.similarity
+            own = (similarity >= MATCH) & ((taken == 0) | (similarity > taken + _CLEARLY))
+            if not own.any() or lengths[own].sum() < _LEAST_GAIN * lengths.sum():
+                break
+            taken[own] = similarity[own]
+            owner[own] = len(told)  # a sentence that a later source tells better is its
+            told.append(c)
+        if not told:
+            break
+    found = [_source(reading, c, np.flatnonzero(owner == i), lengths) for i, c in enumerate(told)]
     return tuple(sorted((s for s in found if s.matches), key=lambda s: -s.share))
 
 
