@@ -258,7 +258,7 @@ UNTRACED = {
 
 
 def trace_lines(trace: Trace) -> Iterator[str]:
-    """Sources and their matching sentences, line by line."""
+    """Sources and their matching sentences, line by line; those of a copy would be the article twice."""
     if trace.derivation is None:
         because = trace.abstained_because or ""
         yield f"sources: cannot be told ({because}: {UNTRACED.get(because, '')})"
@@ -268,6 +268,8 @@ def trace_lines(trace: Trace) -> Iterator[str]:
         same = ", the article itself or a copy of it" if s.same_article else ""
         yield f"  {percent(s.share):>4}  {s.relation:<13}  {printable(s.id)}{same}"
     for s in trace.sources:
+        if s.same_article:
+            continue
         yield ""
         yield f"  {printable(s.id)}"
         for m in s.matches:

@@ -173,9 +173,10 @@ def test_spans_index_both_texts_as_given(tmp_path: Path):
 
 def test_shared_facts_are_names_numbers_and_quotations():
     facts = shared_facts(
-        "Marta Quill said: “We sang to them” at 06:40 on Dunmore.", "“We sang to them,” Marta Quill, 06:40"
+        "[This] Marta Quill said: “We sang to them” at 06:40 on Dunmore, where a U.S. tug and I lay.",
+        "This “We sang to them,” Marta Quill, 06:40, U.S., I, U",
     )
-    assert facts == ("Marta Quill", "We sang to them", "06:40")
+    assert facts == ("Marta Quill", "We sang to them", "06:40", "U.S.")
 
 
 @settings(max_examples=40, deadline=None)
@@ -378,6 +379,13 @@ def test_what_goes_wrong_is_one_sentence(
     result = run(*arguments)
     assert (result.code, result.out) == (code, "")
     assert sentence in result.err
+
+
+def test_copy_is_one_line_for_a_reader_and_whole_in_json(place: Path):
+    copy = place / "sources" / "ferry.txt"
+    assert "copy of it" in run("trace", copy, "--sources", place / "sources").out.splitlines()[-1]
+    (row,) = run("trace", copy, "--sources", place / "sources", "--format", "jsonl").rows
+    assert len(row["sources"][0]["matches"]) == 8
 
 
 def test_corrupted_index_ends_the_command_with_its_sentence(place: Path):

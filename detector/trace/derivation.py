@@ -227,10 +227,10 @@ def _match(reading: Reading, c: Compared, i: int) -> Match:
 
 
 _QUOTATION = re.compile(r"[“\"]([^“”\"\n]{3,300})[”\"]")
-_NAME = re.compile(r"\b[A-Z][\w’'-]*(?:\s+(?:of|de|van|von|al)?\s*[A-Z][\w’'-]*)*")
+_NAME = re.compile(r"\b(?:(?:[A-Z]\.){2,}|[A-Z][\w’'-]+(?:\s+(?:of|de|van|von|al)?\s*[A-Z][\w’'-]*)*)")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _WORD = re.compile(r"\w+")
-_OPENING = (*"“\"'‘(—-.!?:", "")
+_OPENING = (*"“\"'‘([—-.!?:", "")
 
 
 def shared_facts(text: str, source_text: str) -> tuple[str, ...]:
@@ -241,9 +241,9 @@ def shared_facts(text: str, source_text: str) -> tuple[str, ...]:
         for m in pattern.finditer(text):
             fact = m[1] if pattern is _QUOTATION else m[0]
             words = " ".join(_WORD.findall(fact.lower()))
-            # a single capital at the start of a sentence or quotation is no name
+            # a single word at the start of a sentence or quotation may be no name
             before = text[: m.start()].rstrip()
-            opens = pattern is _NAME and " " not in fact and (before[-1:] in _OPENING or fact == "I")
+            opens = pattern is _NAME and " " not in fact and "." not in fact and before[-1:] in _OPENING
             if words and not opens and f" {words} " in f" {theirs} ":
                 found.setdefault(" ".join(fact.split()), m.start())
     return tuple(sorted(found, key=found.__getitem__))

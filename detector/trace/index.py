@@ -313,7 +313,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raw = (folder / "manifest.json").read_bytes()
     except OSError:
         raise SourceIndexError(
-            f"no index in {folder}: its manifest.json cannot be read; make one with `detector index`"
+            f"no index in {folder}: its manifest.json cannot be read; "
+            "make one with `detector index SOURCES --output DIR`"
         ) from None
     try:
         manifest = json.loads(raw)
