@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import json
 import shutil
 from pathlib import Path
@@ -14,13 +16,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from detector.article import Article
+from detector.batch.documents import Fields, read_documents
 from detector.errors import InputError, SourceIndexError, UsageError
 from detector.scoring import Detector
 from detector.sources import Failure
 from detector.trace import Document, Index, append, build, trace
 from detector.trace.alignment import FEATURES, align
 from detector.trace.derivation import shared_facts
-from detector.trace.documents import Fields, read_documents
 from detector.trace.reading import read
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -270,14 +272,20 @@ def test_any_text_comes_back_from_an_index(texts: list[str], tmp_path_factory: p
 
 def test_readers_agree(tmp_path: Path):
     rows = [{"id": d.id, "text": d.text, "date": d.date or ""} for d in SOURCES[:4]]
-    (tmp_path / "a.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    with (tmp_path / "a.csv").open("w", newline="") as f:
-        writer = csv.DictWriter(f, ["id", "text", "date"])
-        writer.writeheader()
-        writer.writerows(rows)
-    wanted = SOURCES[:4]
-    for name in ("a.jsonl", "a.csv"):
-        assert list(read_documents(str(tmp_path / name), None, print, Fields())) == wanted
+    lines = "".join(json.dumps(r) + "\n" for r in rows)
+    for name in ("a.jsonl", "a.json", "a.ndjson"):
+        (tmp_path / name).write_text(lines)
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    for name, separator in (("a.csv", ","), ("a.tsv", "\t")):
+        with (tmp_path / name).open("w", newline="") as f:
+            writer = csv.DictWriter(f, ["id", "text", "date"], delimiter=separator)
+            writer.writeheader()
+            writer.writerows(rows)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 6
+    for path in files:
+        assert list(read_documents(str(path), None, print, Fields())) == SOURCES[:4], path
+    assert list(read_documents("-", io.BytesIO(lines.encode()), print, Fields())) == SOURCES[:4]
 
 
 def test_parquet_is_read_or_asks_for_pyarrow(tmp_path: Path):
@@ -286,7 +294,7 @@ def test_parquet_is_read_or_asks_for_pyarrow(tmp_path: Path):
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        with pytest.raises(UsageError, match="pip install pyarrow"):
+        with pytest.raises(UsageError, match="pip install"):
             list(read_documents(path, None, print, Fields()))
         return
     pq.write_table(pa.table({"id": ["x"], "text": [FERRY]}), path)
@@ -295,10 +303,20 @@ def test_parquet_is_read_or_asks_for_pyarrow(tmp_path: Path):
 
 def test_bad_records_are_told_and_left_out(tmp_path: Path):
     path = tmp_path / "a.jsonl"
-    path.write_text('{"id": "a"}\n[]\n{bad\n\n{"id": 4, "text": "fine"}\n')
+    path.write_text('{"id": "a"}\n[]\n{bad\n{"id": 4, "text": "fine"}\n')
     found = list(read_documents(str(path), None, print, Fields()))
     assert [f.code for f in found if isinstance(f, Failure)] == ["missing_field", "malformed_json", "malformed_json"]
     assert found[-1] == Document("4", "fine")
+
+
+def test_archive_that_breaks_off_is_not_taken_for_a_whole_one(tmp_path: Path):
+    path = tmp_path / "a.jsonl.gz"
+    lines = "".join(json.dumps({"id": d.id, "text": d.text}) + "\n" for d in SOURCES)
+    path.write_bytes(gzip.compress(lines.encode())[:-400])
+    result = run("index", path, "--output", tmp_path / "ix")
+    assert (result.code, result.err.count("\n")) == (3, 1)
+    assert str(path) in result.err
+    assert not (tmp_path / "ix" / "manifest.json").exists()
 
 
 # library, commands, wire format
@@ -361,6 +379,8 @@ def test_append_by_command(place: Path):
     ("arguments", "code", "sentence"),
     [
         (["trace", "article.txt", "--sources", "missing"], 3, "no such file"),
+        (["trace", "article.txt", "--sources", "missing.jsonl"], 3, "no such file"),
+        (["trace", "article.txt", "--sources", "other.csv"], 3, "no column 'text' (its columns: a, b)"),
         (["trace", "article.txt", "--sources", "empty"], 3, "nothing to index"),
         (["trace", "missing.txt", "--sources", "sources"], 3, "no such file"),
         (["trace", "-", "--sources", "-"], 2, "read only once"),
@@ -375,10 +395,12 @@ def test_what_goes_wrong_is_one_sentence(
 ):
     (place / "empty").mkdir()
     (place / "empty" / "a.txt").write_text("…")
+    (place / "other.csv").write_text("a,b\n1,2\n3,4\n")
     monkeypatch.chdir(place)
     result = run(*arguments)
     assert (result.code, result.out) == (code, "")
     assert sentence in result.err
+    assert code == 2 or result.err.count("\n") == 1
 
 
 def test_copy_is_one_line_for_a_reader_and_whole_in_json(place: Path):

@@ -12,12 +12,12 @@ import typer
 
 from detector import report, sources
 from detector.article import Article
+from detector.batch.documents import Fields, read_documents
 from detector.cli.app import Code, app, guarded, note, put, say, stdin
 from detector.cli.score import Format
 from detector.errors import InputError
 from detector.sources import STDIN, Failure
 from detector.trace import Document, Index, append, build, trace
-from detector.trace.documents import Fields, read_documents
 from detector.verdict import Trace
 
 TextField = Annotated[str, typer.Option(metavar="FIELD", help="The field of a record that holds the text.")]
@@ -46,7 +46,7 @@ def opened(path: str, fields: Fields) -> Iterator[Index]:
             for _ in build(documents(path, fields), folder):
                 pass
         except InputError as e:
-            raise InputError(f"{path}: {e}", e.code) from None
+            raise InputError(f"{path}: {e}" if e.code == "empty" else str(e), e.code) from None
         yield Index.load(folder)
 
 
@@ -56,7 +56,7 @@ def run_trace(
     paths: Annotated[list[str], typer.Argument(metavar="ARTICLE", help="Files, folders, globs, or - for stdin.")],
     source: Annotated[
         str,
-        typer.Option("--sources", metavar="PATH", help="An index, or a folder, .jsonl, .csv or .parquet of sources."),
+        typer.Option("--sources", metavar="PATH", help="An index; or sources: a folder, .jsonl, .csv, .parquet."),
     ],
     format: Annotated[Format, typer.Option(help="For a reader, a JSON list, or one JSON object a line.")] = Format.TEXT,
     text_field: TextField = "text",
@@ -94,7 +94,9 @@ def run_trace(
 @app.command("index")
 @guarded
 def run_index(
-    source: Annotated[str, typer.Argument(metavar="SOURCES", help="A folder, a .jsonl, .csv or .parquet file.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCES", help="A folder, a .jsonl, .csv or .parquet file, or - for JSONL.")
+    ],
     output: Annotated[str, typer.Option(metavar="DIR", help="The index's folder: a new one, unless --append.")],
     add: Annotated[bool, typer.Option("--append", help="Add to the index that is there.")] = False,
     text_field: TextField = "text",
@@ -111,14 +113,16 @@ def run_index(
     given = documents(source, Fields(text_field, id_field, date_field))
     n = 0
     for n in (append if add else build)(given, output):
-        say(f"{n:,} sources indexed")
+        say(f"{n:,} source{'' if n == 1 else 's'} indexed")
     return Code.SCORED if n else Code.FAILED
 
 
 @app.command("cluster")
 @guarded
 def run_cluster(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="A folder, a .jsonl, .csv or .parquet file.")],
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A folder, a .jsonl, .csv or .parquet file, or - for JSONL.")
+    ],
     format: Annotated[Format, typer.Option(help="For a reader, a JSON list, or one JSON object a line.")] = Format.TEXT,
     text_field: TextField = "text",
     id_field: IdField = "id",
