@@ -34,6 +34,7 @@ FORMAT = 1
 SEGMENT = 65_535
 ARRAYS = ("terms", "starts", "postings", "weights", "blocks", "texts")
 _BLOCK = 16  # articles compressed together
+_LEVEL = 4  # of zlib: half the time of 6, for a fortieth more bytes
 _LANGUAGES = 40  # articles of a segment whose language is asked
 _LONGEST = 60_000  # characters of a source that are kept: ten thousand words
 
@@ -253,7 +254,7 @@ class _Growing:
             self._compress()
 
     def _compress(self) -> None:
-        self._texts.append(zlib.compress(json.dumps(self._waiting).encode(), 6))
+        self._texts.append(zlib.compress(json.dumps(self._waiting).encode(), _LEVEL))
         self._waiting = []
 
     def write(self, folder: Path, number: int) -> dict[str, Any]:
