@@ -175,10 +175,10 @@ def test_spans_index_both_texts_as_given(tmp_path: Path):
 
 def test_shared_facts_are_names_numbers_and_quotations():
     facts = shared_facts(
-        "[This] Marta Quill said: “We sang to them” at 06:40 on Dunmore, where a U.S. tug and I lay.",
-        "This “We sang to them,” Marta Quill, 06:40, U.S., I, U",
+        "[This] Marta Quill said: “We sang to them” at 06:40 on Dunmore, where a U.S. tug and I lay. On Tuesday.",
+        "This “We sang to them,” Marta Quill, on Tuesday 06:40, U.S., I, U",
     )
-    assert facts == ("Marta Quill", "We sang to them", "06:40", "U.S.")
+    assert facts == ("Marta Quill", "We sang to them", "06:40", "U.S.", "Tuesday")
 
 
 @settings(max_examples=40, deadline=None)

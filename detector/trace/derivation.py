@@ -23,7 +23,7 @@ from detector import language
 from detector.article import Article
 from detector.trace.alignment import FEATURES, Alignment, align
 from detector.trace.index import Document, Index
-from detector.trace.reading import Floats, Reading, read
+from detector.trace.reading import FUNCTION_WORDS, Floats, Reading, read
 from detector.verdict import Derivation, Match, Relation, Source, Trace
 
 MATCH = 0.3  # similarity of a sentence; a quarter of the sentences of independent same-event pairs reach it
@@ -240,10 +240,13 @@ def shared_facts(text: str, source_text: str) -> tuple[str, ...]:
     for pattern in (_QUOTATION, _NAME, _NUMBER):
         for m in pattern.finditer(text):
             fact = m[1] if pattern is _QUOTATION else m[0]
+            first, *rest = fact.split(None, 1)
+            led = pattern is _NAME and len("".join(rest)) > 1 and first.lower() in FUNCTION_WORDS  # On Tuesday
+            fact = rest[0] if led else fact
             words = " ".join(_WORD.findall(fact.lower()))
             # a single word at the start of a sentence or quotation may be no name
             before = text[: m.start()].rstrip()
-            opens = pattern is _NAME and " " not in fact and "." not in fact and before[-1:] in _OPENING
+            opens = pattern is _NAME and not led and " " not in fact and "." not in fact and before[-1:] in _OPENING
             if words and not opens and f" {words} " in f" {theirs} ":
                 found.setdefault(" ".join(fact.split()), m.start())
     return tuple(sorted(found, key=found.__getitem__))
