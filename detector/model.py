@@ -26,7 +26,7 @@ import numpy.typing as npt
 from detector.errors import ModelError
 from detector.verdict import LABELS
 
-FORMAT = 1
+FORMAT = 2
 HEADS = (*LABELS, "ai")  # the columns of every weight table
 FILES = ("weights.npz", "vocabulary.txt", "CARD.md")
 
@@ -132,8 +132,8 @@ class StoredModel:
 
 
 def length_basis(n_words: float) -> Array:
-    """How a text's length enters calibration: (1, l), l = log2(n/300) within 32..2400 words."""
-    return np.array([1.0, math.log2(min(max(n_words, 32), 2400) / 300)])
+    """How a text's length enters calibration: (1, l), l = log2(n/300) within 32..300 words."""
+    return np.array([1.0, math.log2(min(max(n_words, 32), 300) / 300)])
 
 
 def calibrate(calibration: Mapping[str, Array], total: Array, n_words: int, carries: bool) -> tuple[Array, float]:

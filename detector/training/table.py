@@ -35,6 +35,11 @@ class Table:
     def units(self) -> npt.NDArray[np.str_]:
         return np.array([v.row.unit for v in self.variants])
 
+    @property
+    def hard(self) -> npt.NDArray[np.bool_]:
+        """Which rows are one author's own work that looks aggregated: release notes, listicles, reading notes."""
+        return np.array([v.row.hard for v in self.variants], dtype=bool)
+
 
 def tabulate(variants: Sequence[Variant], vocabulary: Iterable[str], jobs: int) -> Table:
     """The table of some variants, measured by `jobs` processes; those with fewer than 15 words are left out."""
