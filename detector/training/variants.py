@@ -133,7 +133,8 @@ def reshape(text: str, rng: np.random.Generator) -> str:
 
 
 def vary(row: Row, rng: np.random.Generator) -> Iterator[Variant]:
-    """The row whole (up to LONGEST words); in another template, if it has one; and a crop of it, all lengths alike."""
+    """The row whole (up to LONGEST words); in another template, if it has one; a crop of it, all lengths alike; and a
+    short one for who wrote it, for on short texts most is missed."""
     article = Article(clean(row, rng))
     whole = crop(article, LONGEST, None)
     yield Variant(row, relayer(whole, rng))
@@ -141,12 +142,14 @@ def vary(row: Row, rng: np.random.Generator) -> Iterator[Variant]:
         other = reshape(whole, rng)
         if other != whole and other.count(" ") > 80:
             yield Variant(replace(row, ai=None), other)  # machine text has no such lines, so they would tell who wrote
-    wanted = int(np.exp(rng.uniform(np.log(35), np.log(450))))
-    if article.n_words > 1.3 * wanted:
-        text = relayer(crop(article, wanted, rng), rng)
-        # a digest's few sentences may be one item, which is no digest; its ai label still holds
-        labels = replace(row, origin=None) if row.origin == "aggregated" and wanted < 150 else row
-        yield Variant(labels, text.lower() if rng.random() < 0.06 else text)
+    for shortest, longest, labels in ((35, 450, row), (30, 180, replace(row, origin=None))):
+        wanted = int(np.exp(rng.uniform(np.log(shortest), np.log(longest))))
+        if article.n_words > 1.3 * wanted and (labels.origin or labels.ai is not None):
+            text = relayer(crop(article, wanted, rng), rng)
+            # a digest's few sentences may be one item, which is no digest; its ai label still holds
+            if row.origin == "aggregated" and wanted < 150:
+                labels = replace(row, origin=None)
+            yield Variant(labels, text.lower() if rng.random() < 0.06 else text)
 
 
 def _opening(row: Row) -> str:
