@@ -38,7 +38,9 @@ def check_columns(columns: Sequence[str]) -> tuple[str, ...]:
 
 def to_fields(outcome: Outcome, fields: Mapping[str, Any], options: Options) -> dict[str, Any]:
     """A row: the verdict's fields, then those kept; one that has a verdict's name is kept as `input.NAME`."""
-    row = outcome.to_dict(options.contributions) if isinstance(outcome, Verdict) else outcome.to_dict()
+    # contributions are built when asked for, which is a tenth of a short article's time
+    shown = options.contributions if options.columns is None or "contributions" in options.columns else 0
+    row = outcome.to_dict(shown) if isinstance(outcome, Verdict) else outcome.to_dict()
     if options.columns is not None:
         row = {k: v for k, v in row.items() if k in options.columns or k == "error"}
     for name in fields if options.keep is None else options.keep:
