@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,7 @@ from detector.features import MENTION
 from detector.signals import SIGNALS
 from detector.signals import family as family_of
 from detector.sources import Failure
-from detector.verdict import LABELS, SCHEMA, Contribution, Evidence, Score, Trace, Verdict, Word
+from detector.verdict import LABELS, SCHEMA, Contribution, Evidence, Score, Trace, Verdict, Word, to_json
 
 if TYPE_CHECKING:
     from detector.batch import Tally
@@ -23,15 +21,6 @@ REASONS = {
     "unsupported_language": "not in a language that the model knows",
     "low_confidence": "no label is probable enough",
 }
-
-# Half of a surrogate pair has no UTF-8; the other three are line ends to many readers, and a row is one line.
-_ESCAPED = re.compile("[\ud800-\udfff\u0085\u2028\u2029]")
-
-
-def to_json(value: Any) -> str:
-    """`value` as one line of JSON that encodes to UTF-8, whatever text it quotes."""
-    written = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return written if written.isascii() else _ESCAPED.sub(lambda m: f"\\u{ord(m[0]):04x}", written)
 
 
 def to_row(outcome: Verdict | Failure, contributions: int | None, sentences: bool = False) -> str:

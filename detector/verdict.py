@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -258,3 +260,13 @@ def error_to_dict(id: str, code: str, message: str) -> dict[str, Any]:
 def freeze(probabilities: Mapping[str, float]) -> Mapping[str, float]:
     """A read-only copy."""
     return MappingProxyType(dict(probabilities))
+
+
+# Half of a surrogate pair has no UTF-8; the other three are line ends to many readers, and a row is one line.
+_ESCAPED = re.compile("[\ud800-\udfff\u0085\u2028\u2029]")
+
+
+def to_json(value: Any) -> str:
+    """`value` as one line of JSON that encodes to UTF-8, whatever text it quotes."""
+    written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return written if written.isascii() else _ESCAPED.sub(lambda m: f"\\u{ord(m[0]):04x}", written)

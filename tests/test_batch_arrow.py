@@ -12,7 +12,7 @@ import pytest
 from command import loaded
 
 from detector.errors import UsageError
-from detector.report import to_json
+from detector.verdict import to_json
 
 pa = pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'detector[parquet]'")
 pq = pytest.importorskip("pyarrow.parquet")

@@ -26,9 +26,9 @@ BELOW = {
 }
 BELOW["trace"] = {"errors", "lexicon", "article", "language", "verdict", "storage", "sources"}
 BELOW["scoring"] = set(BELOW) - {"storage", "sources"}
-# batch and report are one layer: report shows a batch's tally, batch writes what report makes of a verdict.
-# arrow is the tables of both: batch writes Parquet by it, and it scores by batch's unit of work.
-BELOW["report"] = BELOW["batch"] = BELOW["arrow"] = set(BELOW) | {"report", "batch", "arrow"}
+BELOW["batch"] = set(BELOW)
+BELOW["arrow"] = set(BELOW)
+BELOW["report"] = set(BELOW) - {"arrow"}
 BELOW["page"] = set(BELOW)
 BELOW["training"] = set(BELOW) - {"page"}
 BELOW["cli"] = set(BELOW)

@@ -16,9 +16,9 @@ from jsonschema import Draft202012Validator
 
 from detector.article import Article
 from detector.errors import InputError
-from detector.report import to_json, to_row
+from detector.report import to_row
 from detector.sources import Failure
-from detector.verdict import Contribution, Evidence, Verdict, freeze
+from detector.verdict import Contribution, Evidence, Verdict, freeze, to_json
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = json.loads((ROOT / "docs" / "wire-schema.json").read_text())

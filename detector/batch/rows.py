@@ -10,9 +10,8 @@ from typing import Any, BinaryIO
 from detector import storage
 from detector.batch.records import Options
 from detector.errors import UsageError
-from detector.report import to_json
 from detector.sources import Failure
-from detector.verdict import LABELS, Verdict
+from detector.verdict import LABELS, Verdict, to_json
 
 Outcome = Verdict | Failure
 
@@ -101,11 +100,11 @@ def _parquet(rows: Sequence[Mapping[str, Any]], options: Options, types: Mapping
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from detector import arrow
+    from detector.batch import tables
 
-    schema = arrow.schema_of(table_columns(options), types)
+    schema = tables.schema_of(table_columns(options), types)
     sink = pa.BufferOutputStream()
-    pq.write_table(arrow.to_table(map(flatten, rows), schema), sink, compression="zstd")
+    pq.write_table(tables.to_table(map(flatten, rows), schema), sink, compression="zstd")
     written: bytes = sink.getvalue().to_pybytes()
     return written
 
@@ -120,8 +119,8 @@ def join(parts: Iterator[bytes], sink: BinaryIO, options: Options, types: Mappin
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from detector import arrow
+    from detector.batch import tables
 
-    with pq.ParquetWriter(sink, arrow.schema_of(table_columns(options), types), compression="zstd") as writer:
+    with pq.ParquetWriter(sink, tables.schema_of(table_columns(options), types), compression="zstd") as writer:
         for part in parts:
             writer.write_table(pq.read_table(pa.BufferReader(part)))

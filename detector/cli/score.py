@@ -30,7 +30,7 @@ from detector.cli.app import (
 from detector.scoring import Detector
 from detector.signals import residue
 from detector.sources import STDIN, Failure
-from detector.verdict import LABELS
+from detector.verdict import LABELS, to_json
 
 
 class Format(StrEnum):
@@ -172,7 +172,7 @@ def clean(
     text, cuts = residue.cut(given)
     if json:
         taken = [{**dataclasses.asdict(cut), "text": given.text[cut.start : cut.end]} for cut in cuts]
-        put(iter([report.to_json({"id": given.id, "text": text, "taken": taken})]))
+        put(iter([to_json({"id": given.id, "text": text, "taken": taken})]))
     else:
         sys.stdout.write(text)
     if diff:
@@ -198,5 +198,5 @@ def signals(
       detector signals
       detector signals --format json
     """
-    put(report.signal_lines() if format is ListFormat.TEXT else iter([report.to_json(report.signal_table())]))
+    put(report.signal_lines() if format is ListFormat.TEXT else iter([to_json(report.signal_table())]))
     return Code.SCORED
