@@ -177,11 +177,6 @@ class Article:
         return self._numbered[1]
 
     @cached_property
-    def word_numbers(self) -> Indices:
-        """The number in `vocabulary` of each word."""
-        return self.token_numbers.compress(self._tokens.is_word)
-
-    @cached_property
     def _identified(self) -> tuple[Lexis, Indices]:
         lexis = _current_lexis()
         return lexis, lexis.number(self._tokens.tokens)
@@ -462,7 +457,7 @@ def _fold(text: str) -> _Folding:
     keep = np.ones(len(codes), dtype=bool)
     twice = (codes[1:] == codes[:-1]).nonzero()[0] + 1
     repeated = codes.take(twice)
-    twice = twice.compress((repeated >= _APOSTROPHE) & (repeated <= _DOT))
+    twice = twice.compress((repeated >= _APOSTROPHE) & (repeated <= _DOT))  # the three marks, and few others
     if twice.size:
         repeated = codes.take(twice)
         for mark, stands_for_two in ((_HYPHEN, _DASH), (_APOSTROPHE, _QUOTE), (_DOT, _DOT)):

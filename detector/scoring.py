@@ -164,17 +164,9 @@ def _in_units(parts: Array, total: Units) -> Units:
     apportionment).
     """
     exact = parts.T * _UNIT
-    floors = np.floor(exact)
-    below = floors - exact
-    units: Units = floors.astype(np.int64)
+    units: Units = np.floor(exact).astype(np.int64)
     missing = total - units.sum(axis=1)
-    if missing.min() > 0 and missing.max() <= len(parts):  # nearly always: all heads at once
-        last = np.sort(below, axis=1)[np.arange(len(missing)), missing - 1]
-        up = below <= last[:, None]
-        if (up.sum(axis=1) == missing).all():
-            units += up
-            return units.T
-    for head, order, n in zip(units, np.argsort(below, axis=1, kind="stable"), missing.tolist(), strict=True):
+    for head, order, n in zip(units, np.argsort(units - exact, axis=1, kind="stable"), missing.tolist(), strict=True):
         if n > 0:
             head[order[:n]] += 1
         elif n < 0:
@@ -227,6 +219,8 @@ class Contributions(Sequence[Contribution]):
     def __getitem__(self, index: slice) -> tuple[Contribution, ...]: ...
     def __getitem__(self, index: int | slice) -> Contribution | tuple[Contribution, ...]:
         if isinstance(index, slice):
+            if not range(len(self))[index]:
+                return ()  # who asks for none does not wait for the apportionment of all
             return tuple(map(self._build, self._order[index].tolist(), self.units[self._order[index]].tolist()))
         i = int(self._order[index])
         return self._build(i, self.units[i].tolist())

@@ -222,7 +222,7 @@ class Verdict:
             ],
             "contributions": [
                 {"feature": c.feature, "value": c.value, "origin": dict(c.origin), "ai": c.ai}
-                for c in (() if contributions == 0 else self.contributions[:contributions])
+                for c in self.contributions[:contributions]
             ],
             "intercept": _score_to_dict(self.intercept),
             "score": _score_to_dict(self.score),

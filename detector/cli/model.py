@@ -138,7 +138,7 @@ def show_model(folder: ModelFolder = None) -> int:
     \b
     Examples:
       detector model show
-      detector model show models/v1
+      detector model show models/ours
     """
     put(report.model_lines(Detector.load(folder).model))
     return Code.SCORED
@@ -154,7 +154,7 @@ def verify_model(folder: ModelFolder = None) -> int:
     \b
     Examples:
       detector model verify
-      detector model verify models/v1
+      detector model verify models/ours
     """
     judge = Detector.load(folder)
     put(report.check_lines(judge.model, judge.check_canaries()))
