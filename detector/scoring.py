@@ -17,8 +17,8 @@ from detector import language
 from detector import model as models
 from detector.article import Article, Range
 from detector.errors import InputError, ModelError
-from detector.features import COLUMNS, encode, measure
-from detector.model import HEADS, Array, StoredModel
+from detector.features import COLUMNS, Features, encode, measure
+from detector.model import HEADS, Array, StoredModel, Sums
 from detector.signals.wording import BLOCKS, Encoder, share_among_tokens
 from detector.verdict import LABELS, Contribution, Label, Reason, Score, Sentence, Verdict, Word, decide, freeze
 
@@ -98,21 +98,27 @@ class Detector:
 
     def score_many(self, articles: Iterable[str | Article]) -> Iterator[Verdict]:
         """The verdicts on many articles, one at a time, in order; raises as `score` does."""
-        for given in articles:
-            yield self._score(given if isinstance(given, Article) else Article(given))
+        for stride in _strides(articles):
+            features = measure(stride, self._encoder)
+            languages = list(map(language.identify, stride))
+            sums = list(map(self._add, stride, features, languages))
+            yield from map(self._judge, stride, features, languages, sums)
 
-    def _score(self, article: Article) -> Verdict:
-        if not article.folded:
-            raise InputError("the text is empty: there is nothing to score", "empty")
-        features = measure(article, self._encoder)
-        spoken = language.identify(article)
+    def _add(self, article: Article, features: Features, spoken: str) -> Sums | None:
+        """What the model makes of an article, if it knows its language."""
+        if spoken != language.SUPPORTED or not article.n_words:
+            return None
+        return self.model.add(
+            features.values.take(self._columns), {b: features.grams[b].columns for b in self.model.blocks}
+        )
+
+    def _judge(self, article: Article, features: Features, spoken: str, sums: Sums | None) -> Verdict:
         n_words = article.n_words
-        values = features.values[self._columns]
         probabilities: dict[str, float] | None = None
         ai: float | None = None
         contributions: Contributions | None = None
-        if spoken == language.SUPPORTED and n_words:
-            sums = self.model.add(values, {b: features.grams[b].columns for b in self.model.blocks})
+        if sums is not None:
+            values = features.values.take(self._columns)
             origin, p = self.model.calibrate(sums.total, n_words, self.model.carries(values))
             probabilities = dict(zip(LABELS, [round(x, _DIGITS) for x in origin.tolist()], strict=True))
             ai = round(p, _DIGITS)
@@ -152,6 +158,36 @@ class Detector:
             return None, "unsupported_language"
         label = decide(probabilities, {k: v["value"] for k, v in manifest["thresholds"].items()})
         return label, None if label else "low_confidence"
+
+
+_STRIDE, _STRIDE_CHARS = 64, 500_000
+
+
+def _strides(articles: Iterable[str | Article]) -> Iterator[list[Article]]:
+    """As many articles as may be scored together: several of those that are at hand, in a sequence; else one by one,
+    for no verdict must wait for the next article. What cannot be scored raises after all before it."""
+    most = _STRIDE if isinstance(articles, Sequence) else 1
+    following = map(_read, articles)
+    end: Exception | None = None
+    while end is None:
+        stride: list[Article] = []
+        n_chars = 0
+        try:
+            while len(stride) < most and n_chars < _STRIDE_CHARS:
+                stride.append(next(following))
+                n_chars += len(stride[-1].text)
+        except Exception as e:
+            end = e
+        yield stride
+    if not isinstance(end, StopIteration):
+        raise end
+
+
+def _read(given: str | Article) -> Article:
+    article = given if isinstance(given, Article) else Article(given)
+    if not article.folded:
+        raise InputError("the text is empty: there is nothing to score", "empty")
+    return article
 
 
 Units = npt.NDArray[np.int64]  # log-odds in millionths: whole numbers, so that sums are exact

@@ -67,7 +67,7 @@ def _measure(
     values, columns, data, ends, n_words = [], [], [], [0], []
     for text in texts:
         article = Article(text)
-        features = measure(article, encoder)
+        (features,) = measure((article,), encoder)
         values.append(features.values)
         n_words.append(article.n_words)
         n = 0
