@@ -108,7 +108,7 @@ class Article:
         """`lines` as an array: a row of start and end for each."""
         if not self.folded:
             return np.zeros((0, 2), dtype=np.int64)
-        breaks = self._blanks.compress(self.codes.take(self._blanks) == _NEWLINE)
+        breaks = self._folding.breaks
         bounds = np.empty((len(breaks) + 1, 2), dtype=np.int64)
         bounds[0, 0], bounds[1:, 0] = 0, breaks + 1
         bounds[:-1, 1], bounds[-1, 1] = breaks, len(self.folded)
@@ -123,12 +123,14 @@ class Article:
     @cached_property
     def sentences(self) -> tuple[Range, ...]:
         """Sentences in order; none crosses a line."""
-        folded = self.folded
-        ends = _sentence_ends(folded, self.kinds, self.has_case)
-        ends += [line[1] for line in self.lines]
+        return tuple(map(_range, zip(self.sentence_starts.tolist(), self._sentence_ends, strict=True)))
+
+    @cached_property
+    def _sentence_ends(self) -> list[int]:
+        ends = _ends_within_lines(self.folded, self.kinds, self.has_case)
+        ends += self.line_bounds[:, 1].tolist()
         ends.sort()
-        starts = [0, *[e + 1 if folded[e] <= " " else e for e in ends[:-1]]]
-        return tuple(map(_range, zip(starts, ends, strict=False)))
+        return ends
 
     @cached_property
     def _tokens(self) -> _Tokens:
@@ -200,13 +202,14 @@ class Article:
     @cached_property
     def sentence_ends_line(self) -> list[bool]:
         """For each sentence whether its line ends with it."""
-        ends = {end for _, end in self.lines}
-        return [end in ends for _, end in self.sentences]
+        return list(map(set(self.line_bounds[:, 1].tolist()).__contains__, self._sentence_ends))
 
     @cached_property
     def sentence_starts(self) -> Indices:
         """Where each sentence starts."""
-        return np.array([s[0] for s in self.sentences], dtype=np.int64)
+        folded, ends = self.folded, self._sentence_ends
+        # No blank goes before a sentence that is glued to the one before it.
+        return np.array([0, *[e + 1 if folded[e] <= " " else e for e in ends[:-1]]][: len(ends)], dtype=np.int64)
 
     @cached_property
     def _sentence_bounds(self) -> Indices:
@@ -410,9 +413,10 @@ class _Map:
         return np.array([self.function(c) for c in range(_TABLE_SIZE)], dtype=self.dtype)
 
     def __call__(self, codes: Codes) -> npt.NDArray[Any]:
-        if not len(codes) or codes.max() < _TABLE_SIZE:
+        try:
             return self.table.take(codes)
-        found = self.table.take(np.minimum(codes, _TABLE_SIZE - 1))
+        except IndexError:
+            found = self.table.take(codes, mode="clip")
         high = (codes >= _TABLE_SIZE).nonzero()[0]
         rare, which = np.unique(codes[high], return_inverse=True)
         found[high] = np.array([self.function(c) for c in rare.tolist()], dtype=self.dtype)[which]
@@ -425,9 +429,7 @@ _lower = _Map(_lower_code, np.uint32)
 
 
 def _decode(codes: Codes) -> str:
-    if not len(codes) or codes.max() < 128:
-        return codes.astype(np.uint8).tobytes().decode("ascii")
-    return codes.astype("<u4", copy=False).tobytes().decode("utf-32-le")
+    return str(codes.astype("<u4", copy=False).data, "utf-32-le")
 
 
 # ---- folding
@@ -437,6 +439,7 @@ class _Folding(NamedTuple):
     text: str
     codes: Codes
     kinds: Kinds
+    breaks: Indices  # where its newlines are
     starts: Indices  # for each folded character, where it starts in the given text; and where the last one ends
 
 
@@ -449,12 +452,11 @@ def _fold(text: str) -> _Folding:
         text, origin = _unescape(text)
     raw = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     codes = _folded(raw)
-    if codes.all():
-        starts = np.arange(len(codes))
-    else:
-        starts = codes.nonzero()[0]
-        codes = codes.take(starts)
-    keep = np.ones(len(codes), dtype=bool)
+    held = None
+    if not codes.all():
+        held = codes.nonzero()[0]
+        codes = codes.take(held)
+    keep = np.ones(len(codes) + 1, dtype=bool)  # the last stands for where the text ends
     twice = (codes[1:] == codes[:-1]).nonzero()[0] + 1
     repeated = codes.take(twice)
     twice = twice.compress((repeated >= _APOSTROPHE) & (repeated <= _DOT))  # the three marks, and few others
@@ -464,16 +466,21 @@ def _fold(text: str) -> _Folding:
             again = twice.compress(repeated == mark)
             codes[again - 1] = stands_for_two
             keep[again] = False
-    end = _collapse_blanks(codes, keep)
-    kept = keep.nonzero()[0]
-    starts = np.concatenate((starts.take(kept), [starts[end] if end < len(codes) else len(raw)]))
-    codes = codes.take(kept)
+    _collapse_blanks(codes, keep)
+    starts = keep.nonzero()[0]
+    codes = codes.take(starts[:-1])
+    if held is not None:
+        starts = np.append(held, len(raw)).take(starts)
     # A hyphen between spaces is a dash; one that starts a line is a bullet.
     hyphens = (codes[1:-1] == _HYPHEN).nonzero()[0] + 1
     spaced = (codes.take(hyphens - 1) == _SPACE) & (codes.take(hyphens + 1) == _SPACE)
     codes[hyphens.compress(spaced)] = _DASH
-    codes[_wraps(codes, starts, raw)] = _SPACE
-    return _Folding(_decode(codes), codes, _kinds(codes), starts if origin is None else origin.take(starts))
+    breaks: Indices = (codes == _NEWLINE).nonzero()[0]
+    is_wrap = _wraps(breaks, codes, starts, raw)
+    if is_wrap is not None:
+        codes[breaks.compress(is_wrap)] = _SPACE
+        breaks = breaks.compress(~is_wrap)
+    return _Folding(_decode(codes), codes, _kinds(codes), breaks, starts if origin is None else origin.take(starts))
 
 
 def _unescape(text: str) -> tuple[str, Indices]:
@@ -490,11 +497,11 @@ def _unescape(text: str) -> tuple[str, Indices]:
     return "".join(pieces), keep.nonzero()[0]
 
 
-def _collapse_blanks(codes: Codes, keep: npt.NDArray[np.bool_]) -> int:
-    """Where the text ends without its last blanks; a run of blanks keeps one, a newline if there is any in it."""
+def _collapse_blanks(codes: Codes, keep: npt.NDArray[np.bool_]) -> None:
+    """A run of blanks keeps one, a newline if there is any in it; at the text's start none, at its end its end."""
     blanks = (codes <= _SPACE).nonzero()[0]
     if not blanks.size:
-        return len(codes)
+        return
     opens = np.ones(len(blanks), dtype=bool)
     np.not_equal(blanks[1:], blanks[:-1] + 1, out=opens[1:])
     runs = blanks.compress(opens)
@@ -503,23 +510,19 @@ def _collapse_blanks(codes: Codes, keep: npt.NDArray[np.bool_]) -> int:
     codes[runs.take(runs.searchsorted(newlines, side="right") - 1)] = _NEWLINE
     if runs[0] == 0:
         keep[0] = False
-    if blanks[-1] < len(codes) - 1:
-        return len(codes)
-    keep[runs[-1]] = False
-    return int(runs[-1])
+    if blanks[-1] == len(codes) - 1:
+        keep[-1] = False
 
 
-def _wraps(codes: Codes, starts: Indices, raw: Codes) -> Indices:
-    """The newlines that only wrap a line: the next word would not have fitted into the widest line."""
-    breaks: Indices = (codes == _NEWLINE).nonzero()[0]
-    none = breaks[:0]
+def _wraps(breaks: Indices, codes: Codes, starts: Indices, raw: Codes) -> npt.NDArray[np.bool_] | None:
+    """Which newlines only wrap a line, if any: the next word would not have fitted into the widest line."""
     if breaks.size < 3:
-        return none
+        return None
     edges = np.concatenate(([-1], breaks, [len(codes)]))
     lengths = edges[1:] - edges[:-1] - 1
     width = lengths.max()
     if not 30 <= width <= 120:
-        return none
+        return None
     gaps = np.append((codes <= _SPACE).nonzero()[0], len(codes))
     next_word = gaps[gaps.searchsorted(breaks, side="right")] - breaks - 1
     full = lengths[:-1] + 1 + next_word > width
@@ -528,8 +531,8 @@ def _wraps(codes: Codes, starts: Indices, raw: Codes) -> Indices:
     ends_line[:-1] &= ~((raw[:-1] == _RETURN) & (raw[1:] == _NEWLINE))
     seen = ends_line.cumsum()
     single = seen[starts[breaks + 1]] - seen[starts[breaks]] + ends_line[starts[breaks]] == 1
-    wraps = full & single
-    return breaks[wraps] if wraps.sum() >= max(3, 0.6 * single.sum()) else none
+    wraps: npt.NDArray[np.bool_] = full & single
+    return wraps if wraps.sum() >= max(3, 0.6 * single.sum()) else None
 
 
 # ---- tokens
@@ -554,33 +557,35 @@ def _cut(lowered: str, kinds: Kinds) -> _Tokens:
     """Words and numbers, each other mark for itself; what is neither separates."""
     edge = np.zeros(2, dtype=np.uint8)
     kinds = np.concatenate((edge, kinds, edge))  # so that looking around needs no edge cases
-    codes = np.frombuffer(bytearray(f"  {lowered}  ".encode("utf-32-le", "surrogatepass")), dtype="<u4")
+    codes = np.frombuffer(f"  {lowered}  ".encode("utf-32-le", "surrogatepass"), dtype="<u4")
     tokens = kinds & (LETTER | DIGIT | MARK)
     if "://" in lowered or "www." in lowered:
         for m in _URL.finditer(lowered):
             tokens[m.start() + 2 : m.end() + 2] = LETTER
-    is_mark, is_digit = tokens == MARK, tokens == DIGIT
+    held = tokens != 0
     starts = np.zeros(len(tokens), dtype=bool)
-    starts[1:] = (tokens[1:] != 0) & ((tokens[1:] != tokens[:-1]) | is_mark[1:])
+    np.not_equal(tokens[1:], tokens[:-1], out=starts[1:])
+    starts &= held
+    marks = (tokens == MARK).nonzero()[0]
+    starts[marks] = True
     # 1,000.5 and 17:30 are one
-    is_joint = is_mark & ((kinds & _JOINT) != 0)
-    joints = (is_joint[1:-1] & is_digit[:-2] & is_digit[2:]).nonzero()[0] + 1
+    joints = marks.compress(kinds.take(marks) & _JOINT != 0)
+    joints = joints.compress((tokens.take(joints - 1) == DIGIT) & (tokens.take(joints + 1) == DIGIT))
     starts[joints] = starts[joints + 1] = False
-    apostrophes = ((codes == _APOSTROPHE) & is_mark).nonzero()[0]
+    apostrophes = marks.compress(codes.take(marks) == _APOSTROPHE)
     starts[apostrophes[tokens[apostrophes + 1] == LETTER] + 1] = False  # 's
     nots = apostrophes[(codes[apostrophes - 1] == ord("n")) & (codes[apostrophes + 1] == ord("t"))]
     starts[nots - 1] = True
     starts[nots] = False
     starts[nots + 2] |= tokens[nots + 2] == LETTER
+    at = starts.nonzero()[0]
+    first = tokens.take(at)
     # A space goes before each token that touches the one before it, and split() does the rest.
-    touching = (starts[1:] & (tokens[:-1] != 0)).nonzero()[0] + 1
+    touching = at.compress(held.take(at - 1))
     given = np.ones(len(codes) + len(touching), dtype=bool)
     given[touching + np.arange(len(touching))] = False
     spaced = np.full(len(given), _SPACE, dtype=np.uint32)
-    codes[tokens == 0] = _SPACE
-    spaced[given] = codes
-    at = starts.nonzero()[0]
-    first = tokens.take(at)
+    spaced[given] = np.maximum(codes * held, _SPACE)
     return _Tokens(tuple(_decode(spaced).split()), at - 2, first != MARK, int(np.count_nonzero(first == DIGIT)))
 
 
@@ -609,23 +614,24 @@ _STARTERS = _word_set(
 )
 
 
-def _sentence_ends(folded: str, kinds: Kinds, has_case: bool) -> list[int]:
+def _ends_within_lines(folded: str, kinds: Kinds, has_case: bool) -> list[int]:
     """Where sentences end inside lines."""
     ends = []
     read = 0
+    folded += "\n"  # so that something follows each mark
     for at in ((kinds & STOP) != 0).nonzero()[0].tolist():
         if at < read:
             continue
         read = end = at + 1
-        after = folded[end : end + 1]
+        after = folded[end]
         if after in _RUN_ON and (run := _RUN.match(folded, at)):
             read = end = run.end()
-            after = folded[end : end + 1]
+            after = folded[end]
         if after == " ":
             if has_case:  # "Why?" he asked, and what an ellipsis leaves
                 following = folded[end + 1]
                 if following in _OPENERS:
-                    following = folded[end + 2 : end + 3]
+                    following = folded[end + 2]
                 if following.islower():
                     continue
             if end > at + 1 or folded[at] != "." or not _abbreviates(folded, at):
@@ -642,20 +648,22 @@ def _sentence_ends(folded: str, kinds: Kinds, has_case: bool) -> list[int]:
 
 # The word before a glued sentence, "the end.Next"; not that of "U.S.Army", "www.Example.Com" or "3.Open".
 _GLUED = re.compile(r"(?:^|[\s\"'(—-])(?!www\Z)(?:[^\W\d_]+|\d{2,})[\"')]?\Z")
+_LONGEST = 10  # characters; a longer word is no abbreviation
 _OPENERS = frozenset("\"'(—")
 _RUN_ON = frozenset(".!?\"')][")
 
 
 def _abbreviates(folded: str, at: int) -> bool:
     """Whether the full stop at `at`, with a blank behind it, belongs to the word before it."""
-    start = max(folded.rfind(" ", max(0, at - 10), at), folded.rfind("\n", max(0, at - 10), at)) + 1
-    if not start and at > 10:
-        return False  # too long a word
-    word = folded[start:at].lstrip("\"'(—").lower()
+    word = folded[max(0, at - _LONGEST) : at].rpartition(" ")[2].rpartition("\n")[2]
+    start = at - len(word)
+    if len(word) == _LONGEST and start:
+        return False
+    word = word.lstrip("\"'(—").lower()
     if word in _TITLES:
         return True
     if word in _NUMBERED:
-        return folded[at + 2 : at + 3].isdigit()
+        return folded[at + 2].isdigit()
     if word.isdigit():  # the number of a list entry
         return len(word) < 4 and (not start or folded[start - 1] == "\n")
     if word in _AMBIGUOUS or (word[:1].isalpha() and not word[1::2].strip(".") and len(word) % 2):
