@@ -136,10 +136,10 @@ class Article:
     def _tokens(self) -> _Tokens:
         return _cut(self.lowered, self.kinds)
 
-    @property
+    @cached_property
     def tokens(self) -> tuple[str, ...]:
         """The lower-case tokens in order: words (`do`, `n't`), numbers and punctuation."""
-        return self._tokens.tokens
+        return tuple(map(self.lexis.words.__getitem__, self.token_ids.tolist()))
 
     @property
     def token_starts(self) -> Indices:
@@ -149,7 +149,7 @@ class Article:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """The tokens that start with a letter or a digit."""
-        return tuple(compress(self._tokens.tokens, self._tokens.is_word.tolist()))
+        return tuple(compress(self.tokens, self._tokens.is_word.tolist()))
 
     @cached_property
     def n_words(self) -> int:
@@ -163,7 +163,7 @@ class Article:
     @cached_property
     def _numbered(self) -> tuple[Mapping[str, int], Indices]:
         numbers: defaultdict[str, int] = defaultdict(count().__next__)
-        tokens = self._tokens.tokens
+        tokens = self.tokens
         token_numbers = np.fromiter(map(numbers.__getitem__, tokens), dtype=np.int64, count=len(tokens))
         numbers.default_factory = None
         return numbers, token_numbers
@@ -178,21 +178,16 @@ class Article:
         """The number in `vocabulary` of each token."""
         return self._numbered[1]
 
-    @cached_property
-    def _identified(self) -> tuple[Lexis, Indices]:
-        lexis = _current_lexis()
-        return lexis, lexis.number(self._tokens.tokens)
-
     @property
     def lexis(self) -> Lexis:
         """What numbers its words, here as in other articles."""
-        return self._identified[0]
+        return self._tokens.lexis
 
     @property
     def token_ids(self) -> Indices:
         """The number in `lexis` of each token: equal for equal ones, and nothing else, for it varies with what was read
         before."""
-        return self._identified[1]
+        return self._tokens.ids
 
     @cached_property
     def word_ids(self) -> Indices:
@@ -213,17 +208,17 @@ class Article:
 
     @cached_property
     def _sentence_bounds(self) -> Indices:
-        return np.concatenate((self._tokens.starts.searchsorted(self.sentence_starts), [len(self._tokens.tokens)]))
+        return np.concatenate((self._tokens.starts.searchsorted(self.sentence_starts), [len(self.token_ids)]))
 
     @property
     def sentence_first_tokens(self) -> Indices:
         """The index of each sentence's first token; of one without any, that of the next token that there is."""
-        return np.minimum(self._sentence_bounds[:-1], max(len(self._tokens.tokens) - 1, 0))
+        return np.minimum(self._sentence_bounds[:-1], max(len(self.token_ids) - 1, 0))
 
     @cached_property
     def sentence_tokens(self) -> tuple[tuple[str, ...], ...]:
         """The tokens of each sentence."""
-        bounds, tokens = self._sentence_bounds.tolist(), self._tokens.tokens
+        bounds, tokens = self._sentence_bounds.tolist(), self.tokens
         return tuple([tokens[a:b] for a, b in pairwise(bounds)])
 
     @cached_property
@@ -539,7 +534,8 @@ def _wraps(breaks: Indices, codes: Codes, starts: Indices, raw: Codes) -> npt.ND
 
 
 class _Tokens(NamedTuple):
-    tokens: tuple[str, ...]
+    lexis: Lexis
+    ids: Indices  # numbers are kept and not the strings, which `lexis` has
     starts: Indices
     is_word: npt.NDArray[np.bool_]
     n_numbers: int
@@ -550,7 +546,8 @@ _URL = re.compile(r"(?<![^\W_])(?:https?://|www\.)[^\s<>\"]+")
 
 def tokenize(lowered: str) -> tuple[str, ...]:
     """The tokens of a lower-case text; `don't` and the tokenised `do n't` both give `do`, `n't`."""
-    return _cut(lowered, _kinds(np.frombuffer(lowered.encode("utf-32-le", "surrogatepass"), dtype="<u4"))).tokens
+    cut = _cut(lowered, _kinds(np.frombuffer(lowered.encode("utf-32-le", "surrogatepass"), dtype="<u4")))
+    return tuple(map(cut.lexis.words.__getitem__, cut.ids.tolist()))
 
 
 def _cut(lowered: str, kinds: Kinds) -> _Tokens:
@@ -586,7 +583,9 @@ def _cut(lowered: str, kinds: Kinds) -> _Tokens:
     given[touching + np.arange(len(touching))] = False
     spaced = np.full(len(given), _SPACE, dtype=np.uint32)
     spaced[given] = np.maximum(codes * held, _SPACE)
-    return _Tokens(tuple(_decode(spaced).split()), at - 2, first != MARK, int(np.count_nonzero(first == DIGIT)))
+    lexis = _current_lexis()
+    ids = lexis.number(_decode(spaced).split())
+    return _Tokens(lexis, ids, at - 2, first != MARK, int(np.count_nonzero(first == DIGIT)))
 
 
 # ---- sentences
