@@ -54,7 +54,7 @@ def measure(articles: Sequence[Article], encoder: Encoder) -> list[Features]:
                     found[i].append(Evidence(name, place.start, place.end, article.text[place.start : place.end], note))
     for evidence in found:
         evidence.sort(key=lambda e: (e.start, e.end, e.signal))
-    grams = map(encoder.encode, articles, masks)
+    grams = encoder.encode(articles, masks)
     return [Features(np.array(v), g, tuple(e)) for v, g, e in zip(values, grams, found, strict=True)]
 
 
@@ -75,4 +75,4 @@ def _without(article: Article, furniture: npt.NDArray[np.bool_]) -> Article:
 
 def encode(article: Article, encoder: Encoder) -> dict[str, Grams]:
     """The n-grams alone, as `measure` has them."""
-    return encoder.encode(article, np.array(residue.furniture(article), dtype=bool))
+    return encoder.encode([article], [np.array(residue.furniture(article), dtype=bool)])[0]

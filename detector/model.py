@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,10 +42,10 @@ def models_folder() -> Path:
 
 @dataclass(frozen=True)
 class Sums:
-    """Uncalibrated scores by head, and what each feature added: `total` = intercept + parts.sum(axis=0)."""
+    """Uncalibrated scores of articles by head, and what each feature added: `total` = intercept + parts.sum(axis=1)."""
 
-    total: Array  # (4,)
-    parts: Array  # (n_features + n_blocks, 4)
+    total: Array  # (n, 4)
+    parts: Array  # (n, n_features + n_blocks, 4)
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ class StoredModel:
         return f"{self.manifest['name']}@{self.manifest['digest'][:12]}"
 
     def curve_parts(self, values: Array) -> Array:
-        """What each measured number adds to each head, (n_features, 4); an undefined number (NaN) adds nothing."""
+        """What each measured number, (n, n_features), adds to each head; an undefined number (NaN) adds nothing."""
         rising, first = self._by_knot
         x = np.minimum(np.fmax(values, rising[0]), rising[-1])  # fmax: NaN is the first knot
-        left = (x >= rising[1:-1]).sum(axis=0)
+        left = (x >= rising[1:-1, None]).sum(axis=0)
         left += first  # in the flattened tables, where take() is fast
         right = left + 1
         low, curves = self.knots.take(left), self.curves.reshape(-1, len(HEADS))
-        share = ((x - low) / (self.knots.take(right) - low))[:, None]
+        share = ((x - low) / (self.knots.take(right) - low))[:, :, None]
         parts: Array = (1 - share) * curves.take(left, axis=0) + share * curves.take(right, axis=0)
         parts[np.isnan(values)] = 0.0
         return parts
@@ -113,30 +113,41 @@ class StoredModel:
         last = is_last.nonzero()[0]
         counts = last + 1
         counts[1:] -= last[:-1] + 1
-        # one dot product an article, so the order of summing is the same in any batch
+        # one dot product an article, so the order of summing is the same in any company
         part: Array = np.sqrt(counts) @ self.grams[block].take(in_order.take(last), axis=0).astype(np.float64)
         return part / math.sqrt(len(columns))
 
-    def add(self, values: Array, columns: Mapping[str, npt.NDArray[np.int64]]) -> Sums:
-        """The heads' sums for one article: `values` in the order of `features`, `columns` of its n-grams by block."""
-        parts = np.vstack([self.curve_parts(values), *(self.block_part(b, columns[b])[None] for b in self.blocks)])
-        return Sums(self.intercept + parts.sum(axis=0), parts)
+    def add(self, values: Array, columns: Sequence[Mapping[str, npt.NDArray[np.int64]]]) -> Sums:
+        """The heads' sums for n articles: `values` (n, n_features), `columns` of each one's n-grams by block."""
+        parts = np.empty((len(values), len(self.features) + len(self.blocks), len(HEADS)))
+        parts[:, : len(self.features)] = self.curve_parts(values)
+        for i, block in enumerate(self.blocks, len(self.features)):
+            parts[:, i] = [self.block_part(block, own[block]) for own in columns]
+        return Sums(self.intercept + parts.sum(axis=1), parts)
 
-    def carries(self, values: Array) -> bool:
-        """Whether a text carries a list of its sources, or teasers of other stories."""
-        return any(values[i] >= least for i, least in self.carriers)
+    def carries(self, values: Array) -> npt.NDArray[np.bool_]:
+        """Whether each text carries a list of its sources, or teasers of other stories."""
+        carries = np.zeros(len(values), dtype=bool)
+        for i, least in self.carriers:
+            carries |= values[:, i] >= least
+        return carries
 
-    def calibrate(self, total: Array, n_words: int, carries: bool) -> tuple[Array, float]:
-        """Probabilities from sums and the text's length: over LABELS (summing to 1), and of a language model."""
+    def calibrate(
+        self, total: Array, n_words: npt.NDArray[np.int64], carries: npt.NDArray[np.bool_]
+    ) -> tuple[Array, Array]:
+        """Probabilities from sums and texts' lengths: over LABELS (summing to 1), (n, 3), and of a language model."""
         return calibrate(self.calibration, total, n_words, carries)
 
 
-def length_basis(n_words: float) -> Array:
-    """How a text's length enters calibration: (1, l), l = log2(n/300) within 32..300 words."""
-    return np.array([1.0, math.log2(min(max(n_words, 32), 300) / 300)])
+def length_basis(n_words: npt.NDArray[np.int64]) -> Array:
+    """How texts' lengths enter calibration, (n, 2): (1, l), l = log2(n/300) within 32..300 words."""
+    length = np.log2(np.clip(n_words, 32, 300) / 300)
+    return np.stack([np.ones_like(length), length], axis=1)
 
 
-def calibrate(calibration: Mapping[str, Array], total: Array, n_words: int, carries: bool) -> tuple[Array, float]:
+def calibrate(
+    calibration: Mapping[str, Array], total: Array, n_words: npt.NDArray[np.int64], carries: npt.NDArray[np.bool_]
+) -> tuple[Array, Array]:
     """See StoredModel.calibrate. `ai` is (2, 2): by length basis, (slope, offset) of the ai sum.
 
     `origin` is (2, 3, 5): by length basis, a row a label over (all four sums, 1); the ai sum helps to tell retold from
@@ -144,16 +155,15 @@ def calibrate(calibration: Mapping[str, Array], total: Array, n_words: int, carr
     aggregated by definition (docs/labels.md), so there the probability of retelling is aggregation's; and as what a
     model wrote is no original, that of original is there no larger than of a person's writing.
     """
-    basis = length_basis(n_words)
-    slope, offset = calibration["ai"].T @ basis
-    ai = 1 / (1 + math.exp(-max(min(slope * total[3] + offset, 500.0), -500.0)))
-    origin = basis[0] * calibration["origin"][0] + basis[1] * calibration["origin"][1]
-    logits = origin[:, :-1] @ total + origin[:, -1]
-    e = np.exp(logits - logits.max())
-    p = e / e.sum()
-    if carries:
-        original = min(float(p[0]), 1 - ai)
-        p = np.array([original, 0.0, 1 - original])
+    length = length_basis(n_words)[:, 1:]
+    line = calibration["ai"][0] + length * calibration["ai"][1]
+    ai = 1 / (1 + np.exp(-np.clip(line[:, 0] * total[:, 3] + line[:, 1], -500, 500)))
+    origin = calibration["origin"][0] + length[:, :, None] * calibration["origin"][1]
+    logits = (origin[:, :, :-1] * total[:, None]).sum(axis=2) + origin[:, :, -1]
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    original = np.minimum(p[carries, 0], 1 - ai[carries])
+    p[carries] = np.stack([original, np.zeros_like(original), 1 - original], axis=1)
     return p, ai
 
 

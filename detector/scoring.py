@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from detector import model as models
 from detector.article import Article, Range
 from detector.errors import InputError, ModelError
 from detector.features import COLUMNS, Features, encode, measure
-from detector.model import HEADS, Array, StoredModel, Sums
+from detector.model import HEADS, Array, StoredModel
 from detector.signals.wording import BLOCKS, Encoder, share_among_tokens
 from detector.verdict import LABELS, Contribution, Label, Reason, Score, Sentence, Verdict, Word, decide, freeze
 
@@ -29,6 +30,16 @@ _DIGITS = 6  # probabilities and contributions are rounded, so that the last bit
 _UNIT = 10**_DIGITS
 _CANARY_TOLERANCE = 1e-4
 _DERIVED: dict[str, Label] = {"derived_from_one": "rewritten", "derived_from_several": "aggregated"}
+
+
+class _Estimate(NamedTuple):
+    """What the model says of one article."""
+
+    values: Array
+    parts: Array
+    total: Array
+    origin: list[float]
+    ai: float
 
 
 class Detector:
@@ -101,28 +112,36 @@ class Detector:
         for stride in _strides(articles):
             features = measure(stride, self._encoder)
             languages = list(map(language.identify, stride))
-            sums = list(map(self._add, stride, features, languages))
-            yield from map(self._judge, stride, features, languages, sums)
+            estimates = self._estimate(stride, features, languages)
+            yield from map(self._judge, stride, features, languages, estimates)
 
-    def _add(self, article: Article, features: Features, spoken: str) -> Sums | None:
-        """What the model makes of an article, if it knows its language."""
-        if spoken != language.SUPPORTED or not article.n_words:
-            return None
-        return self.model.add(
-            features.values.take(self._columns), {b: features.grams[b].columns for b in self.model.blocks}
-        )
+    def _estimate(
+        self, articles: list[Article], features: list[Features], languages: list[str]
+    ) -> Iterator[_Estimate | None]:
+        """What the model says of each article, if it knows its language."""
+        known = [spoken == language.SUPPORTED and a.n_words > 0 for a, spoken in zip(articles, languages, strict=True)]
+        rows = list(compress(features, known))
+        estimates: Iterator[_Estimate] = iter(())
+        if rows:
+            model = self.model
+            values = np.array([row.values for row in rows]).take(self._columns, axis=1)
+            sums = model.add(values, [{b: row.grams[b].columns for b in model.blocks} for row in rows])
+            n_words = np.array([a.n_words for a in compress(articles, known)])
+            origin, ai = model.calibrate(sums.total, n_words, model.carries(values))
+            estimates = map(_Estimate, values, sums.parts, sums.total, origin.tolist(), ai.tolist())
+        return (next(estimates) if k else None for k in known)
 
-    def _judge(self, article: Article, features: Features, spoken: str, sums: Sums | None) -> Verdict:
+    def _judge(self, article: Article, features: Features, spoken: str, estimate: _Estimate | None) -> Verdict:
         n_words = article.n_words
         probabilities: dict[str, float] | None = None
         ai: float | None = None
         contributions: Contributions | None = None
-        if sums is not None:
-            values = features.values.take(self._columns)
-            origin, p = self.model.calibrate(sums.total, n_words, self.model.carries(values))
-            probabilities = dict(zip(LABELS, [round(x, _DIGITS) for x in origin.tolist()], strict=True))
-            ai = round(p, _DIGITS)
-            contributions = Contributions(self._names, values, sums.parts, self.model.intercept, sums.total)
+        if estimate is not None:
+            # copies, for who keeps one verdict should not keep all that were worked out with it
+            values, parts, total = (part.copy() for part in (estimate.values, estimate.parts, estimate.total))
+            probabilities = dict(zip(LABELS, [round(x, _DIGITS) for x in estimate.origin], strict=True))
+            ai = round(estimate.ai, _DIGITS)
+            contributions = Contributions(self._names, values, parts, self.model.intercept, total)
         label, because = self._decide(probabilities, n_words, spoken)
         trace, style = None, label
         if self.sources is not None:

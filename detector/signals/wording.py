@@ -11,8 +11,9 @@ Which words are common is a part of the model, not of the code: an Encoder is ma
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -84,25 +85,40 @@ class Encoder:
             word = style = token
         return _hash(word) << 32 | _hash_style(style) | 1 | 1 << 32
 
-    def encode(self, article: Article, furniture: npt.NDArray[np.bool_] | None = None) -> dict[str, Grams]:
-        """The hashed n-grams of an article, by block; none from the lines that are page furniture."""
-        codes = self._codes.of(article.lexis, article.token_ids)
-        if furniture is not None and furniture.any():
-            line = article.line_bounds[:, 0].searchsorted(article.token_starts, side="right") - 1
-            codes[furniture[line]] = 0
-        places = codes.nonzero()[0]
-        codes = codes.take(places)
-        by_block = {"words": codes >> np.uint64(32), "style": codes & np.uint64(0xFFFFFFFF)}
-        return {block: _grams(by_block[block], places, sizes) for block, sizes in BLOCKS.items()}
+    def encode(
+        self, articles: Sequence[Article], furniture: Iterable[npt.NDArray[np.bool_] | None] = repeat(None)
+    ) -> list[dict[str, Grams]]:
+        """The hashed n-grams of each article, by block; none from the lines that are page `furniture`."""
+        codes, places = [], []
+        for article, lines in zip(articles, furniture, strict=False):
+            own = self._codes.of(article.lexis, article.token_ids)
+            if lines is not None:
+                own[lines[article.line_bounds[:, 0].searchsorted(article.token_starts, side="right") - 1]] = 0
+            places.append(own.nonzero()[0])
+            codes.append(own.take(places[-1]))
+        joined = np.concatenate(codes)
+        by_block = {"words": joined >> np.uint64(32), "style": joined & np.uint64(0xFFFFFFFF)}
+        columns = {block: _columns(by_block[block], sizes) for block, sizes in BLOCKS.items()}
+        found = []
+        end = 0
+        for own in places:
+            start, end = end, end + len(own)
+            # Those that start near an article's end run over it.
+            found.append(
+                {
+                    block: Grams(np.concatenate([c[start : max(end - n + 1, start)] for n, c in by_size.items()]), own)
+                    for block, by_size in columns.items()
+                }
+            )
+        return found
 
 
-def _grams(codes: npt.NDArray[np.uint64], places: npt.NDArray[np.int64], sizes: tuple[int, ...]) -> Grams:
-    shift = np.uint64(64 - BITS)
+def _columns(codes: npt.NDArray[np.uint64], sizes: tuple[int, ...]) -> dict[int, npt.NDArray[np.int64]]:
+    """By size, the columns of the n-grams that start at each word, as far as there are enough words."""
     mixed = codes * _MULTIPLIERS[0]
-    lasts = [(n, len(codes) - n + 1) for n in sizes if n <= len(codes)]
-    columns = np.empty(sum([last for _, last in lasts]), dtype=np.uint64)
-    first = 0
-    for n, last in lasts:
+    columns = {}
+    for n in sizes:
+        last = max(len(codes) - n + 1, 0)
         product = mixed[:last] + np.uint64(n)
         for k in range(1, n):
             product ^= product >> _SHIFTS[0]
@@ -110,9 +126,9 @@ def _grams(codes: npt.NDArray[np.uint64], places: npt.NDArray[np.int64], sizes: 
             product += mixed[k : last + k]
         product ^= product >> _SHIFTS[1]
         product *= _MULTIPLIERS[3]
-        np.right_shift(product, shift, out=columns[first : first + last])
-        first += last
-    return Grams(columns.view(np.int64), places)
+        product >>= np.uint64(64 - BITS)
+        columns[n] = product.view(np.int64)
+    return columns
 
 
 def share_among_tokens(

@@ -24,6 +24,7 @@ from detector import model as models
 from detector.errors import CorpusError
 from detector.features import COLUMNS
 from detector.model import HEADS, Array, StoredModel, length_basis
+from detector.model import calibrate as apply_calibration
 from detector.training import assess, labelled, publish
 from detector.training.corpus import Row, assign_folds
 from detector.training.evaluate import (
@@ -40,7 +41,6 @@ from detector.training.evaluate import (
 from detector.training.fit import (
     CURVE_SCALE,
     Weights,
-    apply_calibration,
     find_carriers,
     gram_columns,
     hat_matrix,
@@ -101,7 +101,7 @@ def train(
         own = fold == k
         calibration = calibrate(sums, test, ~own, frame, heads)
         origin[own], ai[own] = apply_calibration(calibration, sums[own], test.n_words[own], carries[own])
-    base_origin, base_ai = apply_calibration(frame.calibration, base_sums, test.n_words, carries)  # type: ignore[arg-type]
+    base_origin, base_ai = apply_calibration(frame.calibration, base_sums, test.n_words, carries)
     out = HeldOut(test, band, fold, {"model": sums}, origin, ai)
     bars = choose_bars(out, frame, "origin" in heads)
     about = {
@@ -372,7 +372,7 @@ def calibrate(sums: Array, table: Table, chosen: Mask, base: StoredModel, heads:
     Penalised, for it has some hundred texts to go by: it stays near a slope that does not bend with length.
     """
     result = {head: np.array(a) for head, a in base.calibration.items()}
-    basis = np.array([length_basis(int(n)) for n in table.n_words])
+    basis = length_basis(table.n_words)
     if "ai" in heads:
         rows = np.flatnonzero(chosen & (table.ai != UNKNOWN))
         design = np.hstack([basis * sums[:, 3:4], basis])[rows]

@@ -13,9 +13,10 @@ from sklearn.metrics import roc_auc_score
 
 from detector.article import Article
 from detector.model import Array
+from detector.model import calibrate as apply_calibration
 from detector.training import variants as make
 from detector.training.corpus import Row, assign_folds, training_mask
-from detector.training.fit import Weights, apply_calibration, find_carriers, fit, fit_calibration, weigh
+from detector.training.fit import Weights, find_carriers, fit, fit_calibration, weigh
 from detector.training.table import UNKNOWN, Table, tabulate
 from detector.training.variants import Variant
 from detector.verdict import LABELS, Label

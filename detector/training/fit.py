@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from detector.errors import CorpusError
 from detector.features import COLUMNS
-from detector.model import HEADS, Array, calibrate, length_basis
+from detector.model import HEADS, Array, length_basis
 from detector.signals.wording import BITS, BLOCKS
 from detector.training.table import UNKNOWN, Table
 from detector.verdict import LABELS
@@ -241,7 +241,7 @@ def fit_calibration(
     units: npt.NDArray[np.str_],
 ) -> dict[str, Array]:
     """Calibration arrays from the sums of rows that were held out, weighted as in training."""
-    basis = np.array([length_basis(n) for n in n_words])
+    basis = length_basis(n_words)
     known = ai != UNKNOWN
     design = np.hstack([basis * total[:, 3:4], basis])[known]
     platt = LogisticRegression(C=1e3, max_iter=1000, fit_intercept=False)
@@ -261,12 +261,3 @@ def find_carriers(table: Table) -> npt.NDArray[np.bool_]:
     """Which rows carry a list of sources or others' teasers, (n,)."""
     marks = [table.values[:, COLUMNS.index(f)] >= least - 1e-9 for f, least in CARRIERS.items()]
     return np.asarray(np.any(marks, axis=0))
-
-
-def apply_calibration(
-    calibration: dict[str, Array], total: Array, n_words: npt.NDArray[np.int64], carries: npt.NDArray[np.bool_]
-) -> tuple[Array, Array]:
-    """Calibrated probabilities of many rows: (n, 3) of LABELS and (n,) of a language model."""
-    rows = zip(total, n_words, carries, strict=True)
-    pairs = [calibrate(calibration, t, int(n), bool(c)) for t, n, c in rows]
-    return np.array([p for p, _ in pairs]).reshape(-1, 3), np.array([p for _, p in pairs])
