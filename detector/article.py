@@ -236,9 +236,10 @@ class Article:
         """How many words stand inside sentences, after a lower-case letter or a comma; and how many are capitalised."""
         kinds, blanks = self.kinds, self._blanks
         # No blank is the first or last character; the last word counts if it has two.
-        inner = blanks.compress((kinds.take(blanks - 1) & (LOWER | _COMMA)) != 0)
-        inner = inner.compress(self.codes.take(inner) == _SPACE)
-        inner = inner[: inner.searchsorted(len(kinds) - 2)]
+        is_inner = (kinds.take(blanks - 1) & (LOWER | _COMMA)) != 0
+        is_inner[blanks.searchsorted(self._folding.breaks)] = False
+        is_inner[blanks.searchsorted(len(kinds) - 2) :] = False
+        inner = blanks.compress(is_inner)
         first = kinds.take(inner + 1)
         capitalised = (first & UPPER != 0) & (kinds.take(inner + 2) & LOWER != 0)
         return int(np.count_nonzero(first & LETTER)), int(np.count_nonzero(capitalised))
@@ -570,11 +571,12 @@ def _cut(lowered: str, kinds: Kinds) -> _Tokens:
     joints = joints.compress((tokens.take(joints - 1) == DIGIT) & (tokens.take(joints + 1) == DIGIT))
     starts[joints] = starts[joints + 1] = False
     apostrophes = marks.compress(codes.take(marks) == _APOSTROPHE)
-    starts[apostrophes[tokens[apostrophes + 1] == LETTER] + 1] = False  # 's
-    nots = apostrophes[(codes[apostrophes - 1] == ord("n")) & (codes[apostrophes + 1] == ord("t"))]
+    apostrophes = apostrophes.compress(tokens.take(apostrophes + 1) == LETTER)
+    starts[apostrophes + 1] = False  # 's
+    nots = apostrophes.compress((codes.take(apostrophes - 1) == ord("n")) & (codes.take(apostrophes + 1) == ord("t")))
     starts[nots - 1] = True
     starts[nots] = False
-    starts[nots + 2] |= tokens[nots + 2] == LETTER
+    starts[nots + 2] |= tokens.take(nots + 2) == LETTER
     at = starts.nonzero()[0]
     first = tokens.take(at)
     # A space goes before each token that touches the one before it, and split() does the rest.
