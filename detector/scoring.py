@@ -197,7 +197,8 @@ def _strides(articles: Iterable[str | Article]) -> Iterator[list[Article]]:
                 n_chars += len(stride[-1].text)
         except Exception as e:
             end = e
-        yield stride
+        if stride:
+            yield stride
     if not isinstance(end, StopIteration):
         raise end
 
