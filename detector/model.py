@@ -141,8 +141,9 @@ class StoredModel:
 
 def length_basis(n_words: npt.NDArray[np.int64]) -> Array:
     """How texts' lengths enter calibration, (n, 2): (1, l), l = log2(n/300) within 32..300 words."""
-    length = np.log2(np.clip(n_words, 32, 300) / 300)
-    return np.stack([np.ones_like(length), length], axis=1)
+    basis = np.ones((len(n_words), 2))
+    basis[:, 1] = np.log2(np.minimum(np.maximum(n_words, 32), 300) / 300)
+    return basis
 
 
 def calibrate(
@@ -157,13 +158,14 @@ def calibrate(
     """
     length = length_basis(n_words)[:, 1:]
     line = calibration["ai"][0] + length * calibration["ai"][1]
-    ai = 1 / (1 + np.exp(-np.clip(line[:, 0] * total[:, 3] + line[:, 1], -500, 500)))
+    ai = 1 / (1 + np.exp(-np.maximum(line[:, 0] * total[:, 3] + line[:, 1], -500)))  # above, exp() gives 0
     origin = calibration["origin"][0] + length[:, :, None] * calibration["origin"][1]
     logits = (origin[:, :, :-1] * total[:, None]).sum(axis=2) + origin[:, :, -1]
     e = np.exp(logits - logits.max(axis=1, keepdims=True))
     p = e / e.sum(axis=1, keepdims=True)
-    original = np.minimum(p[carries, 0], 1 - ai[carries])
-    p[carries] = np.stack([original, np.zeros_like(original), 1 - original], axis=1)
+    if carries.any():
+        original = np.minimum(p[carries, 0], 1 - ai[carries])
+        p[carries] = np.stack([original, np.zeros_like(original), 1 - original], axis=1)
     return p, ai
 
 

@@ -54,8 +54,8 @@ def test_probabilities_are_calibrated_from_the_score(text: str) -> None:
     verdict = loaded().score(text)
     model = loaded().model
     assert verdict.score
-    sums = millionths(verdict.score) / 1e6
-    (origin, ai), (carried, _) = (model.calibrate(sums, verdict.n_words, carries) for carries in (False, True))
+    sums = np.tile(millionths(verdict.score) / 1e6, (2, 1))
+    (origin, carried), (ai, _) = model.calibrate(sums, np.full(2, verdict.n_words), np.array([False, True]))
     given = [(verdict.probabilities or {})[label] for label in LABELS]
     assert verdict.ai_probability == pytest.approx(ai, abs=2e-6)
     assert given in (pytest.approx(origin, abs=2e-6), pytest.approx(carried, abs=2e-6))
@@ -113,7 +113,7 @@ def test_sentence_quotes_emoji_and_all() -> None:
 @pytest.mark.parametrize("block", BLOCKS)
 def test_occurrence_is_shared_equally_by_its_tokens(block: str) -> None:
     article = Article("the roof http://a.example fell")
-    grams = Encoder(()).encode(article)[block]
+    grams = Encoder(()).encode([article])[0][block]
     size = np.concatenate([np.full(3 - n + 1, n) for n in BLOCKS[block]])
     starts = np.concatenate([grams.places[: 3 - n + 1] for n in BLOCKS[block]])
     for i, n in enumerate(size):

@@ -98,7 +98,8 @@ def test_contributions_add_up(detector: Detector, text: str) -> None:
         [sum(c.origin[label] for c in verdict.contributions) for label in LABELS]
         + [sum(c.ai for c in verdict.contributions)]
     )
-    origin, ai = detector.model.calibrate(total, verdict.n_words, verdict.probabilities["rewritten"] == 0)
+    carries = verdict.probabilities["rewritten"] == 0
+    (origin,), (ai,) = detector.model.calibrate(total[None], np.array([verdict.n_words]), np.array([carries]))
     # each of some 130 contributions is rounded to six decimals
     assert verdict.probabilities == pytest.approx(dict(zip(LABELS, origin, strict=True)), abs=1e-4)
     assert verdict.ai_probability == pytest.approx(ai, abs=1e-4)
@@ -113,7 +114,7 @@ def test_block_is_the_sum_of_its_grams(detector: Detector) -> None:
 
 
 def test_undefined_number_adds_nothing(detector: Detector) -> None:
-    values = np.full(len(detector.model.features), math.nan)
+    values = np.full((1, len(detector.model.features)), math.nan)
     assert not detector.model.curve_parts(values).any()
 
 

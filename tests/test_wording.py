@@ -15,7 +15,7 @@ COMMON = ("the", "of", "was", "and", "n't", "'s")
 
 
 def columns(text: str, block: str) -> list[int]:
-    return Encoder(COMMON).encode(Article(text))[block].columns.tolist()
+    return Encoder(COMMON).encode([Article(text)])[0][block].columns.tolist()
 
 
 @pytest.mark.parametrize("text", ["", "word", "🙂", "The roof fell."])
@@ -67,9 +67,9 @@ def test_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [" ".join(f"w{chr(97 + i)}{chr(97 + j)}" for i in range(9)) for j in range(9)]
     articles = [Article(text) for text in texts]
     for text, article in zip(texts, articles, strict=True):
-        assert encoder.encode(article)["words"].columns.tolist() == columns(text, "words")
+        assert encoder.encode([article])[0]["words"].columns.tolist() == columns(text, "words")
         assert len(article.lexis) <= 10 + 9
-    first = encoder.encode(articles[0])["words"]  # whose words are numbered otherwise by now
+    first = encoder.encode(articles[:1])[0]["words"]  # whose words are numbered otherwise by now
     assert first.columns.tolist() == columns(texts[0], "words")
 
 
@@ -79,6 +79,6 @@ def test_page_furniture_is_nobodys_wording() -> None:
     encoder = Encoder(COMMON)
     theirs = set(columns("email address", "words"))
     read = features.encode(page, encoder)["words"].columns.tolist()
-    assert theirs <= set(encoder.encode(page)["words"].columns.tolist())
+    assert theirs <= set(encoder.encode([page])[0]["words"].columns.tolist())
     assert not theirs & set(read)
-    assert features.measure(page, encoder).grams["words"].columns.tolist() == read
+    assert features.measure([page], encoder)[0].grams["words"].columns.tolist() == read
