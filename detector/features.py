@@ -29,8 +29,7 @@ class Features(NamedTuple):
 def measure(articles: Sequence[Article], encoder: Encoder) -> list[Features]:
     """All that the signals say of each article.
 
-    Each step is taken for all of them before the next, so that its code and its tables are still in the processor's
-    caches: of several articles each costs a third less than alone.
+    Each step is taken for all of them before the next: its code and tables are then in the processor's caches.
     """
     for part in _READ_FIRST:
         for article in articles:
