@@ -166,12 +166,12 @@ def digest() -> str:
 def scan(lowered: str) -> dict[str, tuple[Match, ...]]:
     """Lexicon name -> its matches in a lower-case folded text: in order, longest first where they overlap."""
     compiled = _compiled()
+    found: dict[str, list[tuple[int, int, int, Entry]]] = {name: [] for name in compiled.names}
     flat = lowered.replace("\n", " ")
     plain = flat.replace("—", "-").replace("•", "*").isascii()  # all that folding leaves beside ASCII in most articles
     hits = compiled.find_forms(f" {_bare(flat)} ")
     hits += [(~i, start + 1, end) for i, start, end in compiled.find_marks(flat)]
-    literals, shifts, entries = compiled.literals, compiled.shifts, compiled.entries
-    matches: list[tuple[int, int, int, Entry]] = []
+    literals, shifts = compiled.literals, compiled.shifts
     for index, start, _ in hits:
         literal = literals[index]
         first = start - 1 + shifts[index]
@@ -180,18 +180,11 @@ def scan(lowered: str) -> dict[str, tuple[Match, ...]]:
         end = first + len(literal)
         if not plain and not _is_whole(flat, first, end):
             continue
-        for entry in entries[index]:
+        for entry in compiled.entries[index]:
             if entry.where == "anywhere" or _stands(entry.where, lowered, first, end):
+                matches = found[entry.lexicon]
                 matches.append((first, -end, len(matches), entry))
-    matches.sort()
-    found: dict[str, list[Match]] = {name: [] for name in compiled.names}
-    read = dict.fromkeys(compiled.names, 0)
-    for start, minus_end, _, entry in matches:
-        name = entry.lexicon
-        if start >= read[name]:
-            read[name] = -minus_end
-            found[name].append(Match(entry, start, -minus_end))
-    return {name: tuple(kept) for name, kept in found.items()}
+    return {name: _leftmost_longest(matches) for name, matches in found.items()}
 
 
 def _is_whole(flat: str, start: int, end: int) -> bool:
@@ -219,3 +212,14 @@ def _stands(where: str, lowered: str, start: int, end: int) -> bool:
         if (right < 0 and len(lowered) - end > 40) or lowered[end : right if right >= 0 else None].strip(_MARKS):
             return False
     return True
+
+
+def _leftmost_longest(matches: list[tuple[int, int, int, Entry]]) -> tuple[Match, ...]:
+    matches.sort()
+    kept = []
+    read = 0
+    for start, minus_end, _, entry in matches:
+        if start >= read:
+            read = -minus_end
+            kept.append(Match(entry, start, read))
+    return tuple(kept)
