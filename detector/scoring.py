@@ -113,7 +113,7 @@ class Detector:
         next article is asked for when the verdict on the one before has been given.
         """
         model = self.model
-        for stride in _strides(articles):
+        for stride in filter(None, _strides(articles)):
             features = measure(stride, self._encoder)
             languages = list(map(language.identify, stride))
             values = np.array([f.values for f in features]).take(self._columns, axis=1)
@@ -179,20 +179,22 @@ def _strides(articles: Iterable[str | Article]) -> Iterator[list[Article]]:
     verdict must wait for the next article. What cannot be scored raises after all before it."""
     most = _STRIDE if isinstance(articles, Sequence) else 1
     following = map(_read, articles)
-    end: Exception | None = None
-    while end is None:
-        stride: list[Article] = []
-        n_chars = 0
+    stride: list[Article] = []
+    n_chars = 0
+    while True:
         try:
-            while len(stride) < most and n_chars < _STRIDE_CHARS:
-                stride.append(next(following))
-                n_chars += len(stride[-1].text)
-        except Exception as e:
-            end = e
-        if stride:
+            article = next(following, None)
+        except Exception:
             yield stride
-    if not isinstance(end, StopIteration):
-        raise end
+            raise
+        if article is not None:
+            stride.append(article)
+            n_chars += len(article.text)
+        if article is None or len(stride) == most or n_chars >= _STRIDE_CHARS:
+            yield stride
+            stride, n_chars = [], 0
+        if article is None:
+            return
 
 
 def _read(given: str | Article) -> Article:

@@ -58,9 +58,9 @@ def test_every_article_has_its_verdict(n: int, monkeypatch: pytest.MonkeyPatch) 
 
 def test_long_articles_are_scored_by_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "_STRIDE_CHARS", 10)
-    assert [[a.text for a in stride] for stride in scoring._strides(["a b c", "d e f", "g h i", "j"])] == [
+    assert [[a.text for a in stride] for stride in scoring._strides(["a b c", "d e f", "g h i", "j", "k"])] == [
         ["a b c", "d e f"],
-        ["g h i", "j"],
+        ["g h i", "j", "k"],
     ]
 
 
