@@ -2,8 +2,9 @@
 
 Two heads share the features: `origin` (a softmax over three labels) and `ai` (a logistic). Each is a sum, so that what
 a feature adds is exact: a piecewise linear curve for each measured number (a generalised additive model; Hastie and
-Tibshirani 1986) and a weight for each hashed n-gram. Calibration (Platt scaling with the length of the text, vector
-scaling for three classes; Guo et al. 2017) is applied to the sums and moves no contribution.
+Tibshirani 1986), small trees for what the numbers mean together, and a weight for each hashed n-gram. Calibration
+(Platt scaling with the length of the text, vector scaling for three classes; Guo et al. 2017) is applied to the sums
+and moves no contribution.
 
 On disk a model is plain arrays (`weights.npz`, read with pickle off), a word list, a manifest and a card.
 """
@@ -24,9 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.errors import ModelError
+from detector.trees import Trees
 from detector.verdict import LABELS
 
-FORMAT = 2
+FORMAT = 3
 HEADS = (*LABELS, "ai")  # the columns of every weight table
 FILES = ("weights.npz", "vocabulary.txt", "CARD.md")
 
@@ -60,6 +62,7 @@ class StoredModel:
     knots: Array  # (n_features, n_knots), rising
     curves: Array  # (n_features, n_knots, 4)
     grams: Mapping[str, npt.NDArray[np.float32]]  # block -> (2**BITS, 4)
+    trees: Trees
     intercept: Array  # (4,)
     calibration: Mapping[str, Array]
     carriers: tuple[
@@ -121,6 +124,7 @@ class StoredModel:
         """The heads' sums for n articles: `values` (n, n_features), `columns` of each one's n-grams by block."""
         parts = np.empty((len(values), len(self.features) + len(self.blocks), len(HEADS)))
         parts[:, : len(self.features)] = self.curve_parts(values)
+        parts[:, : len(self.features)] += self.trees.parts(values)
         for i, block in enumerate(self.blocks, len(self.features)):
             parts[:, i] = [self.block_part(block, own[block]) for own in columns]
         return Sums(self.intercept + parts.sum(axis=1), parts)
@@ -211,6 +215,7 @@ def load(path: str | os.PathLike[str] | None = None) -> StoredModel:
             knots=weights["knots"].astype(np.float64),
             curves=weights["curves"].astype(np.float64),
             grams={b: weights[f"grams_{b}"].astype(np.float32) for b in blocks},
+            trees=Trees.load(weights, len(features)),
             intercept=weights["intercept"].astype(np.float64),
             calibration={head: weights[f"calibration_{head}"].astype(np.float64) for head in ("origin", "ai")},
             carriers=tuple((features.index(f), float(least)) for f, least in manifest["carriers"].items()),

@@ -102,7 +102,7 @@ def test_refusals_reach_the_command_line(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def design() -> adapt.Design:
     frame = models.load()
-    base = Weights(frame.features, frame.knots, frame.curves, dict(frame.grams), frame.intercept)
+    base = Weights(frame.features, frame.knots, frame.curves, dict(frame.grams), frame.intercept, frame.trees)
     records = make(12, seed=3)
     rows = [replace(row(i, r["ai"], r["origin"]), text=r["text"]) for i, r in enumerate(records)]
     return adapt.Design.of(tabulate([Variant(r, r.text) for r in rows], frame.vocabulary, 1), base)

@@ -82,7 +82,7 @@ def train(
     recipe = Recipe(frame.features, publish.EXCLUDED, frame.vocabulary, publish.SEED, jobs, n_composed=0)
     table, table_fold = training_table(rows, folds, recipe)
     test, band, fold = held_out_table(rows, folds, recipe)
-    wholly = Weights(frame.features, frame.knots, frame.curves, dict(frame.grams), frame.intercept)
+    wholly = Weights(frame.features, frame.knots, frame.curves, dict(frame.grams), frame.intercept, frame.trees)
     design = Design.of(table, wholly)
     added = base is not None
     strengths: dict[str, float] = {}
@@ -288,6 +288,7 @@ class Design:
         base, n_curves = self.base, len(self.usual)
         curves, intercept = base.curves.copy(), base.intercept.copy()
         grams = {block: np.array(w, dtype=np.float64) for block, w in base.grams.items()}
+        of_trees = np.eye(len(HEADS))
         for head, strength in strengths.items():
             places = PLACES[head]
             own_columns = reduced[head].columns(self, added)
@@ -313,9 +314,9 @@ class Design:
                 grams[block][:, places] = own[block] * scale
                 at += len(columns)
             intercept[places] = (own["intercept"] + offset) * scale
-        return Weights(
-            base.features, base.knots, curves, {b: w.astype(np.float32) for b, w in grams.items()}, intercept
-        )
+            of_trees[np.ix_(places, places)] = mix * scale if added else 0.0
+        by_block = {b: w.astype(np.float32) for b, w in grams.items()}
+        return Weights(base.features, base.knots, curves, by_block, intercept, base.trees.mixed(of_trees))
 
 
 @dataclass(frozen=True)

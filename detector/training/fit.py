@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from detector.errors import CorpusError
@@ -16,6 +17,7 @@ from detector.features import COLUMNS
 from detector.model import HEADS, Array, length_basis
 from detector.signals.wording import BITS, BLOCKS
 from detector.training.table import UNKNOWN, Table
+from detector.trees import Trees
 from detector.verdict import LABELS
 
 KNOT_QUANTILES = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99)
@@ -24,12 +26,14 @@ INVERSE_PENALTY = 30.0  # 1 / (alpha * rows); 10 to 100 are within noise of each
 EPOCHS = 10
 HARD = 4.0  # how much more a human original counts that looks aggregated: who is wronged most is learnt best
 SPREAD = 4.0  # the standard deviation of a head's sums in training, about what log-odds have
+TREES = 0.3  # how much trees over the measured numbers count, beside the linear sums
 # What a page must carry for a retold story on it to be aggregated by definition: two listed sources or stamped teasers.
 CARRIERS = {"structure.listed_sources_log": float(np.log(3)), "residue.time_stamped_items_log": float(np.log(3))}
 # What probabilities of origin presume of a text before it is read: accusing is no likelier than not.
 PRIOR = {"original": 0.5, "rewritten": 0.25, "aggregated": 0.25}
 Names = npt.NDArray[np.str_]
 
+_AT_ONCE = 256  # rows whose way through the trees is worked out together
 BALANCE = 0.5  # a unit of n rows weighs n**(1 - BALANCE)
 
 
@@ -41,15 +45,18 @@ class Weights:
     knots: Array
     curves: Array
     grams: dict[str, npt.NDArray[np.float32]]
-    intercept: Array
+    intercept: Array  # what the trees answer before they ask is in it
+    trees: Trees
 
     def score(self, table: Table) -> Array:
         """The heads' sums for each variant, (n, 4)."""
         total: Array = np.repeat(self.intercept[None], len(table.n_words), axis=0)
         if self.features:
-            shares = hat_matrix(table.values[:, [COLUMNS.index(f) for f in self.features]], self.knots)
+            values = table.values[:, [COLUMNS.index(f) for f in self.features]]
             # curves are centred, so a number without a share in any knot adds nothing, as it should
-            total = total + shares @ self.curves.reshape(-1, len(HEADS))
+            total = total + hat_matrix(values, self.knots) @ self.curves.reshape(-1, len(HEADS))
+            for i in range(0, len(values), _AT_ONCE):
+                total[i : i + _AT_ONCE] += self.trees.parts(values[i : i + _AT_ONCE]).sum(axis=1)
         for block, weights in self.grams.items():
             total = total + gram_columns(table.grams, block) @ weights
         return np.asarray(total, dtype=np.float64)
@@ -155,6 +162,7 @@ def fit(
     intercept = np.zeros(len(HEADS))
     part = np.repeat(np.arange(len(blocks) + 1), [n_curve, *(1 << BITS for _ in blocks)])
     units = table.units
+    forests = [Trees.empty(len(HEADS))]
     for head, labels, columns in (("origin", table.origin, [0, 1, 2]), ("ai", table.ai, [3])):
         rows = np.flatnonzero(chosen & (labels != UNKNOWN))
         present = np.unique(labels[rows])
@@ -177,12 +185,18 @@ def fit(
         curves[:, :, columns] = (coefficients[:n_curve] * CURVE_SCALE).reshape(len(features), n_knots, len(columns))
         weights[:, columns] = coefficients[n_curve:]
         intercept[columns] = offset
+        if features:
+            shown = values[rows].copy()
+            shown[:, hidden] = 0.0  # a constant, which no node can ask for
+            forests.append(_grow(shown, labels[rows], importance, columns))
+    trees = Trees.joined(forests)
+    intercept += trees.roots
     # Centred: a contribution is measured from the usual article, and an undefined number contributes nothing.
     middle = (usual.reshape(len(features), n_knots, 1) * curves).sum(axis=1)
     curves -= middle[:, None, :]
     intercept += middle.sum(axis=0)
     by_block = {b: weights[i << BITS : (i + 1) << BITS] for i, b in enumerate(blocks)}
-    return Weights(tuple(features), knots, curves, by_block, intercept)
+    return Weights(tuple(features), knots, curves, by_block, intercept, trees)
 
 
 def _pool(
@@ -225,6 +239,17 @@ def _pool(
         intercept += classifier.intercept_ * scale
     scale = SPREAD / total.std()
     return coefficients * scale, intercept * scale
+
+
+def _grow(values: Array, labels: npt.NDArray[np.int64], importance: Array, columns: Sequence[int]) -> Trees:
+    """Trees over the measured numbers, which see what they mean together; they add to these columns of the sums."""
+    model = HistGradientBoostingClassifier(
+        max_iter=60, learning_rate=0.15, max_leaf_nodes=16, max_depth=6, min_samples_leaf=60, l2_regularization=5,
+        max_bins=63, max_features=0.3, early_stopping=False, random_state=0,
+    )  # fmt: skip
+    model.fit(values, labels, sample_weight=importance)
+    scale = TREES * SPREAD / model.decision_function(values).std()
+    return Trees.grown(model._predictors, columns, len(HEADS)).mixed(np.eye(len(HEADS)) * scale)
 
 
 def gram_columns(grams: sp.csr_matrix, block: str) -> sp.csr_matrix:

@@ -163,6 +163,7 @@ def write(
         "knots": weights.knots,
         "curves": weights.curves.astype(np.float32),
         "intercept": weights.intercept,
+        **weights.trees.arrays,
         **{f"grams_{b}": w.astype(np.float16) for b, w in weights.grams.items()},
         **{f"calibration_{head}": a for head, a in calibration.items()},
     }
