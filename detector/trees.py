@@ -36,7 +36,7 @@ class Trees:
 
     @classmethod
     def grown(cls, stages: Sequence[Sequence[Any]], columns: Sequence[int], n_sums: int) -> Trees:
-        """The `_predictors` of a fitted HistGradientBoostingClassifier, whose classes add to these columns of the sums."""
+        """The `_predictors` of a fitted HistGradientBoostingClassifier, its classes adding to these columns."""
         trees = [tree.nodes for stage in stages for tree in stage]
         shape = len(trees), max(map(len, trees))
         feature, following = np.zeros(shape, dtype=np.int64), np.zeros((*shape, 2), dtype=np.int64)

@@ -20,7 +20,8 @@ BELOW = {
     "language": {"errors", "lexicon", "article"},
     "signals": {"errors", "lexicon", "article", "language"},
     "features": {"errors", "lexicon", "article", "language", "signals", "verdict"},
-    "model": {"errors", "verdict"},
+    "trees": set[str](),
+    "model": {"errors", "verdict", "trees"},
     "storage": {"errors"},
     "sources": {"errors", "storage", "article", "verdict"},
 }

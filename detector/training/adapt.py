@@ -3,8 +3,8 @@
 Both are a logistic regression on the columns of the base model (its knots, n-grams and common words). Added to a base,
 the base's own sums, which are large, are further columns that the penalty hardly touches, so what is learnt is a
 correction that is pulled towards nothing: with few texts the base's answer stands, with many theirs does (Chelba and
-Acero 2004, "Adaptation of maximum entropy capitalizer: little data can help a lot"). A sum of linear parts is linear,
-so the result is a model like any other.
+Acero 2004, "Adaptation of maximum entropy capitalizer: little data can help a lot"). A sum of sums is a sum, so the
+result is a model like any other; a base's trees are kept as they are, but for how much they count.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fit: tables -> the arrays of a model. Linear in piecewise linear curves of each number and in hashed n-grams."""
+"""Fit: tables -> the arrays of a model: curves of the numbers, weights of hashed n-grams, and small trees."""
 
 from __future__ import annotations
 
