@@ -213,14 +213,20 @@ def _in_units(parts: Array, total: Units) -> Units:
     Parts that are rounded alone would not add up, so those with the largest remainders are rounded up (Hamilton's
     apportionment).
     """
-    exact = parts.T * _UNIT
+    exact = np.multiply(parts.T, _UNIT, order="C")
     units: Units = np.floor(exact).astype(np.int64)
-    missing = total - units.sum(axis=1)
-    for head, order, n in zip(units, np.argsort(units - exact, axis=1, kind="stable"), missing.tolist(), strict=True):
-        if n > 0:
-            head[order[:n]] += 1
-        elif n < 0:
-            head[order[n:]] -= 1
+    remainders = exact - units
+    missing = (total - units.sum(axis=1)).tolist()
+    for head, left, in_order, n in zip(units, remainders, np.sort(remainders, axis=1), missing, strict=True):
+        if n < 0:  # one less for all, and so many of them rounded up
+            head -= 1
+            n += len(head)
+        if n:
+            least = in_order[-n:][0]
+            up = left >= least
+            if (spare := int(np.count_nonzero(up)) - n) > 0:  # of equal remainders the last are not
+                up[(left == least).nonzero()[0][-spare:]] = False
+            head += up
     return units.T
 
 
@@ -229,13 +235,13 @@ def _round(sums: Array) -> Units:
     return units
 
 
-def _by_head(units: list[int]) -> tuple[Mapping[str, float], float]:
-    *origin, ai = [u / _UNIT for u in units]
-    return MappingProxyType(dict(zip(LABELS, origin, strict=True))), ai
+def _by_head(units: Units) -> list[tuple[Mapping[str, float], float]]:
+    """For each row of `units`, which has the heads in their order: by label, and of a language model."""
+    return [(MappingProxyType(dict(zip(LABELS, row, strict=False))), row[-1]) for row in (units / _UNIT).tolist()]
 
 
 def _build_score(sums: Array) -> Score:
-    return Score(*_by_head(_round(sums).tolist()))
+    return Score(*_by_head(_round(sums[None]))[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +264,7 @@ class Contributions(Sequence[Contribution]):
 
     @cached_property
     def _order(self) -> npt.NDArray[np.int64]:
-        return np.argsort(-np.abs(self.parts).max(axis=1), kind="stable")
+        return np.argsort(-np.abs(self.parts.T, order="C").max(axis=0), kind="stable")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -271,17 +277,22 @@ class Contributions(Sequence[Contribution]):
         if isinstance(index, slice):
             if not range(len(self))[index]:
                 return ()  # who asks for none does not wait for the apportionment of all
-            return tuple(map(self._build, self._order[index].tolist(), self.units[self._order[index]].tolist()))
-        i = int(self._order[index])
-        return self._build(i, self.units[i].tolist())
+            return tuple(self._build(self._order[index]))
+        return self._build(self._order[index][None])[0]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Contributions) and tuple(self) == tuple(other)
 
-    def _build(self, i: int, units: list[int]) -> Contribution:
-        # a block of n-grams has no one value, and an undefined number is none
-        value = float(self.values[i]) if i < len(self.values) else math.nan
-        return Contribution(self.names[i], None if math.isnan(value) else round(value, _DIGITS), *_by_head(units))
+    def _build(self, rows: npt.NDArray[np.int64]) -> list[Contribution]:
+        by_head = _by_head(self.units.take(rows, axis=0))
+        return [
+            Contribution(self.names[i], self._value(i), origin, ai)
+            for i, (origin, ai) in zip(rows.tolist(), by_head, strict=True)
+        ]
+
+    def _value(self, i: int) -> float | None:
+        value = self.values.item(i) if i < len(self.values) else math.nan  # a block of n-grams has no one value
+        return None if math.isnan(value) else round(value, _DIGITS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,7 +329,7 @@ class Heat:
         places, parts, *_ = self._parts
         n_blocks = len(self.model.blocks)
         units = _in_units(parts, self.contributions.units[len(self.contributions) - n_blocks :].sum(axis=0))
-        return tuple(Sentence(*place, *_by_head(u)) for place, u in zip(places, units.tolist(), strict=True))
+        return tuple(Sentence(*place, *by_head) for place, by_head in zip(places, _by_head(units), strict=True))
 
     @cached_property
     def words(self) -> tuple[Word, ...]:
@@ -326,4 +337,5 @@ class Heat:
         *_, tokens, counts, parts = self._parts
         units = _round(parts)
         order = np.argsort(-np.abs(units).max(axis=1), kind="stable").tolist()
-        return tuple(Word(tokens[i], counts[i], *_by_head(units[i].tolist())) for i in order)
+        by_head = _by_head(units[order])
+        return tuple(Word(tokens[i], counts[i], *parts) for i, parts in zip(order, by_head, strict=True))

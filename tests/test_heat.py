@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from detector import report
 from detector.article import Article
+from detector.scoring import _in_units
 from detector.signals.wording import BLOCKS, Encoder, share_among_tokens
 from detector.verdict import LABELS, Contribution, Score, Sentence, Word
 
@@ -59,6 +60,25 @@ def test_probabilities_are_calibrated_from_the_score(text: str) -> None:
     given = [(verdict.probabilities or {})[label] for label in LABELS]
     assert verdict.ai_probability == pytest.approx(ai, abs=2e-6)
     assert given in (pytest.approx(origin, abs=2e-6), pytest.approx(carried, abs=2e-6))
+
+
+@given(
+    st.lists(st.tuples(*[st.sampled_from([-1.25, -0.5, 0.0, 0.1, 0.25, 0.5, 2.5, 2.75])] * 4), min_size=1, max_size=9),
+    st.lists(st.integers(-2, 3), min_size=4, max_size=4),
+)
+def test_the_first_of_the_largest_remainders_are_rounded_up(parts: list[tuple[float, ...]], off: list[int]) -> None:
+    """As Hamilton's apportionment has it, also where remainders are equal or the total is below the floors."""
+    exact = np.array(parts)
+    floors = np.floor(exact)
+    missing = np.rint(exact.sum(axis=0) - floors.sum(axis=0)).astype(int) + off
+    missing = missing.clip(-len(parts), len(parts))
+    expected = floors.copy()
+    for head, n in enumerate(missing.tolist()):
+        order = sorted(range(len(parts)), key=lambda i, head=head: floors[i, head] - exact[i, head])  # type: ignore[misc]
+        for i in order[:n] if n > 0 else order[n:] if n < 0 else ():
+            expected[i, head] += 1 if n > 0 else -1
+    units = _in_units(exact / 1e6, (floors.sum(axis=0) + missing).astype(np.int64))
+    assert units.tolist() == expected.tolist()
 
 
 def test_rounding_moves_no_contribution_by_more_than_its_last_digit() -> None:
