@@ -264,7 +264,8 @@ class Contributions(Sequence[Contribution]):
 
     @cached_property
     def _order(self) -> npt.NDArray[np.int64]:
-        return np.argsort(-np.abs(self.parts.T, order="C").max(axis=0), kind="stable")
+        strongest_first: npt.NDArray[np.int64] = (-np.abs(self.parts.T, order="C").max(axis=0)).argsort(kind="stable")
+        return strongest_first
 
     def __len__(self) -> int:
         return len(self.names)

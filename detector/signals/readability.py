@@ -54,15 +54,15 @@ def measure(article: Article) -> Reading:
     words = "".join(pieces).lower().split()
     if not words:
         return Reading({feature.name: math.nan for feature in FEATURES})
-    numbers = article.lexis.number(words)
-    sums = _facts().of(article.lexis, numbers).sum(axis=0).tolist()
+    facts = _facts().of(article.lexis, article.lexis.number(words))
+    sums = np.einsum("ij->j", facts).tolist()  # on rows this short it takes half as long as sum()
     n_letters, n_letters_squared, n_syllables, polysyllabic, difficult, foggy, long = sums
     n = len(words)
     # Textstat's sentences: what full stops and the like divide, if it has at least three words.
     sentences = max(1, sum([len(piece.split(None, 2)) > 2 for piece in pieces]))
     syllables_per_word = n_syllables / n
     words_per_sentence = n / sentences
-    blanks = text.count(" ") + text.count("\n")
+    blanks = int(article.line_spaces.sum()) + len(article.lines) - 1
     lengths = [k for k in article.sentence_words.tolist() if k]
     return Reading(
         {

@@ -125,12 +125,12 @@ def _autocorrelation(counts: list[int]) -> float:
     if n < 5 or not (spread := _spread(counts)):
         return math.nan
     total = sum(counts)
-    # The sum of (n * k - total) * (n * k' - total) over neighbours k, k', in whole numbers, so that it is exact.
-    products = n * n * sum(map(mul, counts, counts[1:])) - n * total * (2 * total - counts[0] - counts[-1])
+    # The sum of (n * k - total) * (n * k' - total) over neighbours k and k', in whole numbers, so that it is exact.
+    products: int = n * n * sum(map(mul, counts, counts[1:])) - n * total * (2 * total - counts[0] - counts[-1])
     return (products + (n - 1) * total * total) / (n * spread)
 
 
 def _spread(counts: list[int]) -> int:
     """The sum of squares of what each is off the mean, times their number: a whole number, so that it is exact."""
-    total = sum(counts)
-    return len(counts) * sum(map(mul, counts, counts)) - total * total
+    squares: int = sum(map(mul, counts, counts))
+    return len(counts) * squares - sum(counts) ** 2
