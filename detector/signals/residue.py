@@ -94,12 +94,13 @@ def line_scores(article: Article, judge: LineJudge | None = None) -> Floats:
 
 def wording(line: str) -> list[Gram]:
     """The words of a line in lower case and their pairs, its ends included; every digit is a 0."""
-    words = _TOKEN.findall(line[: 10 * _READ].translate(_DIGITS))[:_READ]
+    plain = line[: 10 * _READ].encode().translate(_ZEROS).decode()
+    words = _TOKEN.findall(plain)[:_READ]
     return [*words, *zip(["^", *words], [*words, "$"], strict=True)]
 
 
-_DIGITS = str.maketrans("123456789", "0" * 9)
-_TOKEN = re.compile(r"\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[^\w\s]")
+_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)  # of bytes, for a string's translate() looks up each character
+_TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|[^\w\s]|\d+")
 
 
 def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Floats] | None:
