@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable
-from operator import eq
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +59,8 @@ def measure(article: Article) -> Reading:
     if not n:
         return Reading(values)
     at = np.arange(n)
-    by_word = np.sort(article.word_ids << _PLACE_BITS | at)
+    by_word = article.word_ids << _PLACE_BITS | at
+    by_word.sort()
     order = by_word & _PLACE  # places by word, and in order for each word
     by_word >>= _PLACE_BITS
     opens = np.ones(n, dtype=bool)
@@ -91,10 +90,10 @@ def measure(article: Article) -> Reading:
     counts = article.sentence_words
     opening = (counts.cumsum() - counts).compress(counts > 1)
     if len(opening) > 1:
-        first = words.take(opening).tolist()
+        first = words.take(opening)
         values["opening_word_repetition"] = _repetition(first)
-        values["opening_pair_repetition"] = _repetition(zip(first, words.take(opening + 1).tolist(), strict=True))
-        values["adjacent_opening_share"] = sum(map(eq, first[1:], first)) / (len(first) - 1)
+        values["opening_pair_repetition"] = _repetition(first << _PLACE_BITS | words.take(opening + 1))
+        values["adjacent_opening_share"] = int(np.count_nonzero(first[1:] == first[:-1])) / (len(first) - 1)
     return Reading(values)
 
 
@@ -126,8 +125,8 @@ def _spread(spans: Integers, frequencies: Integers, n: int) -> float:
     return int(spans.sum()) / (n * float(((frequencies - 1) / (frequencies + 1)).sum()))
 
 
-def _repetition(openings: Iterable[Hashable]) -> float:
+def _repetition(openings: Integers) -> float:
     """The chance that two of them, drawn at random, are the same."""
-    same = Counter(openings).values()
-    n = sum(same)
+    n = len(openings)
+    same = Counter(openings.tolist()).values()
     return (sum([k * k for k in same]) - n) / (n * (n - 1))
