@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,7 @@ def wording(line: str) -> list[Gram]:
     """The words of a line in lower case and their pairs, its ends included; every digit is a 0."""
     plain = line[: 10 * _READ].encode().translate(_ZEROS).decode()
     words = _TOKEN.findall(plain)[:_READ]
-    return [*words, *zip(["^", *words], [*words, "$"], strict=True)]
+    return [*words, *pairwise(["^", *words, "$"])]
 
 
 _ZEROS = bytes.maketrans(b"123456789", b"0" * 9)  # of bytes, for a string's translate() looks up each character
@@ -122,7 +123,7 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
 
     def told(text: str) -> float:
         grams = wording(text)
-        return sum(filter(None, map(words.get, grams))) / math.sqrt(len(grams))
+        return sum(map(words.get, grams, repeat(0.0))) / math.sqrt(len(grams))
 
     if True not in cues and not any(told(t) > _LABEL_ODDS for t, k in zip(texts, spaces, strict=True) if k < _LABEL):
         return None
