@@ -40,6 +40,7 @@ def test_parts_add_up_to_what_the_classifier_says(
     sums = trees.roots + trees.parts(x).sum(axis=1)
     assert sums[:, COLUMNS] == pytest.approx(said, abs=1e-9)
     assert not sums[:, 3].any()
+    assert trees.roots + trees.sums(x) == pytest.approx(sums, abs=1e-9)
 
 
 @given(x=rows, undefined=hnp.arrays(bool, (12, N_NUMBERS)))

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from itertools import pairwise, repeat
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +26,9 @@ import numpy.typing as npt
 from detector.article import DIGIT, LOWER, MARK, STOP, UPPER, Article
 from detector.lexicon import Match
 from detector.signals.reading import Feature, Reading, Span
+from detector.trees import Trees
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Gram = str | tuple[str, ...]
 
@@ -64,7 +63,6 @@ _FUNCTION_WORDS = frozenset(
     "them then its our also could my one all him over some after two do did just because how those these only even "
     "most where before through while being may such should any your me us".split()
 )
-DEPTH = 5
 
 
 def furniture(article: Article, judge: LineJudge | None = None) -> tuple[bool, ...]:
@@ -90,7 +88,7 @@ def line_scores(article: Article, judge: LineJudge | None = None) -> Floats:
     features = line_features(article, judge.words)
     if features is None:
         return np.zeros(len(article.lines))
-    return judge.trees.predict(np.array([features[name] for name in judge.features]))
+    return judge.predict(features)
 
 
 def wording(line: str) -> list[Gram]:
@@ -231,76 +229,50 @@ def _means_around(rows: Floats, reaches: tuple[int, ...]) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Trees:
-    """Boosted trees over line features; a row a tree, a column a node."""
-
-    base: float
-    feature: Ints  # the number of the feature that a node asks for
-    threshold: Floats
-    next: Ints  # (trees, nodes, 2): the node to go to if the feature is at most the threshold, or above; a leaf stays
-    value: Floats
-
-    def predict(self, x: Floats) -> Floats:
-        """Probabilities of furniture for `x`, a row a feature and a column a line."""
-        n_trees, n_nodes = self.feature.shape
-        n = x.shape[1]
-        first = np.arange(n_trees)[:, None] * n_nodes
-        row, threshold, value = self.feature.ravel() * n, self.threshold.ravel(), self.value.ravel()
-        following = (self.next + first[:, :, None]).ravel()
-        flat, lines = x.ravel(), np.arange(n)
-        node = np.repeat(first, n, axis=1)
-        for _ in range(DEPTH):
-            above = flat.take(row.take(node) + lines) > threshold.take(node)
-            node = following.take(2 * node + above)
-        scores: Floats = 1 / (1 + np.exp(-(self.base + value.take(node).sum(axis=0))))
-        return scores
-
-    def to_table(self) -> dict[str, Any]:
-        """Its numbers as plain lists; of each node the feature, threshold, two next nodes and value."""
-        trees = zip(self.feature, self.threshold, self.next, self.value, strict=True)
-        return {
-            "base": float(f"{self.base:.5g}"),
-            "trees": [
-                [
-                    [int(f), float(f"{t:.5g}"), *map(int, following), float(f"{v:.4g}")]
-                    for f, t, following, v in zip(*tree, strict=True)
-                ]
-                for tree in trees
-            ],
-        }
-
-    @classmethod
-    def from_table(cls, table: dict[str, Any]) -> Trees:
-        nodes = np.array(table["trees"], dtype=float)  # (trees, nodes, 5)
-        return cls(
-            table["base"],
-            nodes[:, :, 0].astype(np.int64),
-            nodes[:, :, 1],
-            nodes[:, :, 2:4].astype(np.int64),
-            nodes[:, :, 4],
-        )
-
-
-@dataclass(frozen=True, eq=False)
 class LineJudge:
     """What the wording of a line weighs, and trees over its features, that weight among them."""
 
     features: tuple[str, ...]
     words: dict[Gram, float]
+    base: float  # the log-odds of furniture before a line is looked at
     trees: Trees
 
+    def predict(self, looks: Mapping[str, Floats]) -> Floats:
+        """How likely each line is furniture, by what `line_features` says of it."""
+        x = np.stack([looks[name] for name in self.features], axis=1)
+        scores: Floats = 1 / (1 + np.exp(-(self.base + self.trees.roots + self.trees.sums(x))))
+        return scores[:, 0]
+
     def to_json(self) -> str:
+        """Its numbers; of each node the feature, threshold, two next nodes and value."""
+        t = self.trees
+        trees = [
+            [
+                [int(f), float(f"{at:.5g}"), *map(int, following), float(f"{v:.4g}")]
+                for f, at, following, v in zip(*tree, strict=True)
+            ]
+            for tree in zip(t.feature, t.threshold, t.next, t.value[:, :, 0], strict=True)
+        ]
         words = {gram if isinstance(gram, str) else " ".join(gram): weight for gram, weight in self.words.items()}
+        table = {
+            "features": self.features,
+            "trees": {"base": float(f"{self.base:.5g}"), "trees": trees},
+            "words": words,
+        }
         source = '{"source": "detector/training/residue.py"'
-        for name, table in {"features": self.features, "trees": self.trees.to_table(), "words": words}.items():
-            source += f',\n"{name}": {json.dumps(table, separators=(",", ":"), ensure_ascii=False)}'
+        for name, part in table.items():
+            source += f',\n"{name}": {json.dumps(part, separators=(",", ":"), ensure_ascii=False)}'
         return source.replace("]],[[", "]],\n[[") + "}\n"
 
     @classmethod
     def from_json(cls, text: str) -> LineJudge:
+        """What `to_json` wrote."""
         data = json.loads(text)
         words = {gram if " " not in gram else tuple(gram.split(" ")): weight for gram, weight in data["words"].items()}
-        return cls(tuple(data["features"]), words, Trees.from_table(data["trees"]))
+        nodes = np.array(data["trees"]["trees"], dtype=float)  # (trees, nodes, 5)
+        asked, following = nodes[:, :, 0].astype(np.int64), nodes[:, :, 2:4].astype(np.int64)
+        trees = Trees(asked, nodes[:, :, 1], following, nodes[:, :, 4:])
+        return cls(tuple(data["features"]), words, data["trees"]["base"], trees)
 
 
 @lru_cache(maxsize=1)

@@ -33,7 +33,6 @@ CARRIERS = {"structure.listed_sources_log": float(np.log(3)), "residue.time_stam
 PRIOR = {"original": 0.5, "rewritten": 0.25, "aggregated": 0.25}
 Names = npt.NDArray[np.str_]
 
-_AT_ONCE = 256  # rows whose way through the trees is worked out together
 BALANCE = 0.5  # a unit of n rows weighs n**(1 - BALANCE)
 
 
@@ -55,8 +54,7 @@ class Weights:
             values = table.values[:, [COLUMNS.index(f) for f in self.features]]
             # curves are centred, so a number without a share in any knot adds nothing, as it should
             total = total + hat_matrix(values, self.knots) @ self.curves.reshape(-1, len(HEADS))
-            for i in range(0, len(values), _AT_ONCE):
-                total[i : i + _AT_ONCE] += self.trees.parts(values[i : i + _AT_ONCE]).sum(axis=1)
+            total += self.trees.sums(values)
         for block, weights in self.grams.items():
             total = total + gram_columns(table.grams, block) @ weights
         return np.asarray(total, dtype=np.float64)

@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from detector.article import Article
 from detector.signals import residue
+from detector.trees import Trees
 
 Floats = npt.NDArray[np.float64]
 PARTS, SEED = 3, 0
@@ -154,28 +155,18 @@ def fit(pages: Sequence[Page], clean: Sequence[Page]) -> residue.LineJudge:
     weight = np.maximum(length, SAMPLED) * np.repeat(
         [page.weight for page in pages], [len(page.length) for page in pages]
     )
-    return residue.LineJudge(names, words, _grow(x[:, drawn], label[drawn], weight[drawn]))
+    return residue.LineJudge(names, words, *_grow(x[:, drawn], label[drawn], weight[drawn]))
 
 
-def _grow(x: Floats, label: npt.NDArray[np.bool_], weight: Floats) -> residue.Trees:
+def _grow(x: Floats, label: npt.NDArray[np.bool_], weight: Floats) -> tuple[float, Trees]:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.15, max_leaf_nodes=12, max_depth=residue.DEPTH, min_samples_leaf=60,
-        l2_regularization=5, max_bins=63, early_stopping=False, random_state=SEED,
+        max_iter=60, learning_rate=0.15, max_leaf_nodes=12, max_depth=5, min_samples_leaf=60, l2_regularization=5,
+        max_bins=63, early_stopping=False, random_state=SEED,
     )  # fmt: skip
     model.fit(x.T, label, sample_weight=weight / weight.mean())
-    trees = [stage[0].nodes for stage in model._predictors]
-    feature = np.zeros((len(trees), max(map(len, trees))), dtype=np.int64)
-    following = np.zeros((*feature.shape, 2), dtype=np.int64)
-    threshold, value = (np.zeros(feature.shape) for _ in range(2))
-    for k, nodes in enumerate(trees):
-        own, leaf = np.arange(len(nodes)), nodes["is_leaf"] == 1
-        feature[k, own] = np.where(leaf, 0, nodes["feature_idx"])
-        threshold[k, own] = np.where(leaf, 0, nodes["num_threshold"])
-        following[k, own] = np.where(leaf, own, [nodes["left"], nodes["right"]]).T
-        value[k, own] = np.where(leaf, nodes["value"], 0)
-    return residue.Trees(float(np.ravel(model._baseline_prediction)[0]), feature, threshold, following, value)
+    return float(np.ravel(model._baseline_prediction)[0]), Trees.grown(model._predictors, [0], 1)
 
 
 def _part(page: Page) -> int:
