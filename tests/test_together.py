@@ -58,7 +58,7 @@ def test_every_article_has_its_verdict(n: int, monkeypatch: pytest.MonkeyPatch) 
 
 def test_long_articles_are_scored_by_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "_STRIDE_CHARS", 10)
-    assert [[a.text for a in stride] for stride in scoring._strides(["a b c", "d e f", "g h i", "j", "k"])] == [
+    assert [[a.text for a in stride] for stride in scoring._strides(["a b c", "d e f", "g h i", "j", "k"], True)] == [
         ["a b c", "d e f"],
         ["g h i", "j", "k"],
     ]
@@ -69,7 +69,8 @@ def test_articles_keep_their_names() -> None:
     assert [v.id for v in loaded().score_many([*given, given[0]])] == ["0", "1", "2", "0"]
 
 
-def test_a_verdict_waits_for_no_article_that_is_not_at_hand() -> None:
+@pytest.mark.parametrize(("at_hand", "read"), [(None, [1, 2, 3]), (False, [1, 2, 3]), (True, [3, 3, 3])])
+def test_a_verdict_waits_for_no_article_that_is_not_at_hand(at_hand: bool | None, read: list[int]) -> None:
     asked = []
 
     def queue() -> Iterator[str]:
@@ -77,8 +78,7 @@ def test_a_verdict_waits_for_no_article_that_is_not_at_hand() -> None:
             asked.append(text)
             yield text
 
-    for i, _ in enumerate(loaded().score_many(queue()), 1):
-        assert len(asked) == i
+    assert [len(asked) for _ in loaded().score_many(queue(), at_hand=at_hand)] == read
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def do(task: Task, detector: Detector | None = None) -> Done:
     if task.chunk.bad is not None:
         tally.bad.append(task.chunk.bad)
     else:
-        # Read, scored and written one by one: a text and its measures are not kept until the chunk is done.
+        # Read, scored and written some at a time: a text and its measures are not kept until the chunk is done.
         held = deque[tuple[int, Mapping[str, Any], int]]()
 
         def given() -> Iterator[Article | Failure]:
@@ -181,7 +181,7 @@ def score_all(detector: Detector | None, given: Iterable[Article | Failure]) -> 
             else:
                 known.append(one if isinstance(one, Failure) else Failure(one.id or "", "empty", EMPTY))
 
-    for verdict in sound() if detector is None else detector.score_many(sound()):
+    for verdict in sound() if detector is None else detector.score_many(sound(), at_hand=True):
         while (failure := known.popleft()) is not None:
             yield failure
         yield verdict if isinstance(verdict, Verdict) else None
