@@ -58,7 +58,7 @@ def measure(articles: Sequence[Article], encoder: Encoder) -> list[Features]:
 
 
 # What nearly every signal asks an article for.
-_READ_FIRST = ("folded", "lowered", "lines", "word_ids", "has_case", "sentences", "sentence_words", "matches")
+_READ_FIRST = ("folded", "lowered", "lines", "word_ids", "has_case", "sentence_starts", "sentence_words", "matches")
 
 # Families that speak of the page as it came. The others measure what its author wrote; of these some quote, and all of
 # the page, for that is what the offsets of evidence count in.

@@ -49,7 +49,7 @@ def measure(article: Article) -> Reading:
     hedges = [m for m in article.matches["hedges"] if not _is_month(article, m)]
     boosters = article.matches["boosters"]
     kinds = Counter(m.entry.name for m in (*hedges, *boosters))
-    starts = [s.start for s in article.sentences]
+    starts = article.sentence_starts.tolist()
     length = len(article.folded)
     per_1k = 1000 / n
     values = {
