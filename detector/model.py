@@ -110,12 +110,12 @@ class StoredModel:
         """What a block of n-grams adds to each head, (4,): the sum of `gram_weights`, by a shorter way."""
         if not len(columns):
             return np.zeros(len(HEADS))
-        in_order = np.sort(columns.astype(np.int32))
-        is_last = np.ones(len(in_order), dtype=bool)
-        np.not_equal(in_order[1:], in_order[:-1], out=is_last[:-1])
-        last = is_last.nonzero()[0]
-        counts = last + 1
-        counts[1:] -= last[:-1] + 1
+        in_order = columns.astype(np.int32)
+        in_order.sort()
+        last = np.append((in_order[1:] != in_order[:-1]).nonzero()[0], len(in_order) - 1)
+        counts = last.copy()
+        counts[1:] -= last[:-1]
+        counts[0] += 1
         # one dot product an article, so the order of summing is the same in any company
         part: Array = np.sqrt(counts) @ self.grams[block].take(in_order.take(last), axis=0).astype(np.float64)
         return part / math.sqrt(len(columns))
@@ -215,14 +215,15 @@ def load(path: str | os.PathLike[str] | None = None) -> StoredModel:
             knots=weights["knots"].astype(np.float64),
             curves=weights["curves"].astype(np.float64),
             grams={b: weights[f"grams_{b}"].astype(np.float32) for b in blocks},
-            trees=Trees.load(weights, len(features)),
+            trees=Trees.load(weights),
             intercept=weights["intercept"].astype(np.float64),
             calibration={head: weights[f"calibration_{head}"].astype(np.float64) for head in ("origin", "ai")},
             carriers=tuple((features.index(f), float(least)) for f, least in manifest["carriers"].items()),
         )
     except (OSError, ValueError, KeyError) as e:
         raise ModelError(f"the model in {folder} cannot be read ({type(e).__name__}): reinstall it") from None
-    if model.knots.shape[0] != len(features) or model.curves.shape[:2] != model.knots.shape:
+    asked = model.trees.feature.max(initial=0)
+    if model.knots.shape[0] != len(features) or model.curves.shape[:2] != model.knots.shape or asked >= len(features):
         raise ModelError(f"the model in {folder} does not fit its manifest: reinstall it")
     return model
 

@@ -7,7 +7,7 @@ boosting as in Friedman 2001). Where an undefined number is asked for, the way e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -66,12 +66,11 @@ class Trees:
         return cls(*(np.concatenate(list(map(widen, same))) for same in zip(*arrays, strict=True)))
 
     @classmethod
-    def load(cls, arrays: Mapping[str, npt.NDArray[Any]], n_numbers: int) -> Trees:
-        """Trees from what `arrays` gave. Raises ValueError if they ask for what is not among so many numbers, or if a
-        way through them could be endless."""
+    def load(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Trees:
+        """Trees from what `arrays` gave. Raises ValueError if a way through them could be endless or lead nowhere."""
         feature, following = (arrays[f"trees_{name}"].astype(np.int64) for name in ("feature", "next"))
         own, n_nodes = np.arange(feature.shape[1])[:, None], feature.shape[1]
-        if not ((feature < n_numbers).all() and (following >= own).all() and (following < n_nodes).all()):
+        if not ((following >= own).all() and (following < n_nodes).all()):
             raise ValueError("no trees")
         return cls(feature, arrays["trees_threshold"], following, arrays["trees_value"].astype(np.float64))
 
@@ -102,56 +101,57 @@ class Trees:
 
     def sums(self, x: Floats) -> Floats:
         """What the numbers `x` (n, numbers) together add to the roots' answer, (n, sums)."""
-        sums, paths = np.zeros((len(x), self.value.shape[2])), self._paths
+        sums = np.zeros((self.value.shape[2], len(x)))
         for i in range(0, len(x), _AT_ONCE):
-            path = self._walk(x[i : i + _AT_ONCE])
-            for k, (trees, step) in enumerate(zip(paths.trees, paths.steps, strict=True)):
-                sums[i : i + _AT_ONCE, k] = step.take(path[trees]).sum(axis=(0, 1))
-        return sums
+            for _, node in self._walk(x[i : i + _AT_ONCE]):
+                for of_sum, step in zip(sums, self._paths.steps, strict=True):
+                    of_sum[i : i + _AT_ONCE] += step.take(node).sum(axis=0)
+        return sums.T
 
     def parts(self, x: Floats) -> Floats:
         """What each of the numbers `x` (n, numbers) adds to the roots' answer, (n, numbers, sums)."""
-        n, n_numbers = x.shape
-        path, paths = self._walk(x), self._paths
-        place = paths.asked.take(path) + np.arange(n) * n_numbers
-        parts = np.zeros((self.value.shape[2], n * n_numbers))
-        for part, trees, step in zip(parts, paths.trees, paths.steps, strict=True):
-            part[:] = np.bincount(place[trees].ravel(), step.take(path[trees]).ravel(), minlength=len(part))
-        return parts.reshape(-1, n, n_numbers).transpose(1, 2, 0)
+        parts = np.zeros((self.value.shape[2], x.size))
+        if len(self):
+            places, nodes = (np.stack(steps, axis=1) for steps in zip(*self._walk(x), strict=True))
+            for part, trees, step in zip(parts, self._paths.trees, self._paths.steps, strict=True):
+                part[:] = np.bincount(places[trees].ravel(), step.take(nodes[trees]).ravel(), minlength=len(part))
+        return parts.reshape(-1, *x.shape).transpose(1, 2, 0)
 
-    def _walk(self, x: Floats) -> Ints:
-        """The nodes that the way to a leaf comes by, (trees, steps, n)."""
+    def _walk(self, x: Floats) -> Iterator[tuple[Ints, Ints]]:
+        """Step by step to the leaves, the places in `x` of the numbers asked for and the nodes come to, (trees, n)."""
         n, n_numbers = x.shape
         numbers, row = x.ravel(), np.arange(n) * n_numbers
-        paths = self._paths
+        paths, gaps = self._paths, np.isnan(numbers).any()
         node = paths.roots.repeat(n).reshape(-1, n)
-        came_by = [node[:0]] if not node.size else []
-        while (node < paths.end).any():
-            number = numbers.take(paths.feature.take(node) + row)
+        while (node < paths.n_inner).any():
+            place = paths.feature.take(node) + row
+            number = numbers.take(place)
             node = paths.next.take(2 * node + (number > paths.threshold.take(node)))
-            node[np.isnan(number)] = paths.end
-            came_by.append(node)
-        return np.stack(came_by, axis=1)
+            if gaps:
+                node[np.isnan(number)] = paths.end
+            yield place, node
 
     @cached_property
     def _paths(self) -> _Paths:
         n_trees, n_nodes, n_sums = self.value.shape
-        end, roots = n_trees * n_nodes, np.arange(n_trees) * n_nodes
-        is_leaf = self.next == np.arange(n_nodes)[:, None]
-        following = np.where(is_leaf, end, self.next + roots[:, None, None]).reshape(-1, 2)
-        asked, steps = np.zeros(end + 1, dtype=np.int64), np.zeros((n_sums, end + 1))
-        value = self.value.reshape(-1, n_sums).T
+        is_leaf = (self.next[:, :, 0] == np.arange(n_nodes)).ravel()
+        by_kind, end = np.argsort(is_leaf, kind="stable"), len(is_leaf)
+        number = np.empty_like(by_kind)
+        number[by_kind] = np.arange(end)
+        first = np.arange(n_trees) * n_nodes
+        inner = np.flatnonzero(~is_leaf)
+        following = (self.next + first[:, None, None]).reshape(-1, 2)[inner]
+        value, steps = self.value.reshape(-1, n_sums).T, np.zeros((n_sums, end + 1))
         for after in following.T:
-            inner = np.flatnonzero(after < end)
-            asked[after[inner]] = self.feature.ravel()[inner]
-            steps[:, after[inner]] = value[:, after[inner]] - value[:, inner]
+            steps[:, number[after]] = value[:, after] - value[:, inner]
+        left = end + 1 - len(inner)
         return _Paths(
+            len(inner),
             end,
-            roots,
-            np.append(self.feature, 0),
-            np.append(self.threshold, 0.0),
-            np.append(following, [end, end]),
-            asked,
+            number[first],
+            np.pad(self.feature.ravel()[inner], (0, left)),
+            np.pad(self.threshold.ravel()[inner], (0, left)),
+            np.append(number[following], np.full(2 * left, end)),
             [np.flatnonzero(of_sum.any(axis=1)) for of_sum in np.moveaxis(self.value, 2, 0)],
             steps,
         )
@@ -159,13 +159,13 @@ class Trees:
 
 @dataclass(frozen=True, eq=False)
 class _Paths:
-    """The nodes of all trees in a row, and behind them the `end`, to which all leaves lead and which adds nothing."""
+    """The nodes of all trees in a row: those that ask, then the leaves, and last the end, where all ways lead."""
 
+    n_inner: int
     end: int
     roots: Ints
     feature: Ints
     threshold: Floats
     next: Ints  # two a node
-    asked: Ints  # the number that led to a node
     trees: list[Ints]  # for each sum, the trees that add to it
     steps: Floats  # (sums, nodes): what coming to a node adds

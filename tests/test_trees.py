@@ -65,7 +65,7 @@ def test_only_what_was_asked_for_adds(trees: Trees) -> None:
 
 def test_saved_and_loaded_joined_and_mixed(trees: Trees) -> None:
     x = np.random.default_rng(2).normal(size=(9, N_NUMBERS))
-    assert Trees.load(trees.arrays, N_NUMBERS).parts(x) == pytest.approx(trees.parts(x), abs=1e-6)
+    assert Trees.load(trees.arrays).parts(x) == pytest.approx(trees.parts(x), abs=1e-6)
     assert Trees.joined([Trees.empty(N_SUMS), trees, trees]).parts(x) == pytest.approx(2 * trees.parts(x))
     mix = np.array([[0, 1, 0, 0], [2, 0, 0, 0], [0, 0, 0, 0.5], [0, 0, 0, 0]])
     assert trees.mixed(mix).parts(x) == pytest.approx(trees.parts(x) @ mix)
@@ -74,12 +74,9 @@ def test_saved_and_loaded_joined_and_mixed(trees: Trees) -> None:
     assert (len(nothing), nothing.parts(x).shape, nothing.parts(x).any()) == (0, (9, N_NUMBERS, N_SUMS), False)
 
 
-@pytest.mark.parametrize(
-    "damage", [("trees_feature", N_NUMBERS), ("trees_next", 0), ("trees_next", 1000)], ids=["number", "loop", "nowhere"]
-)
-def test_damaged_trees_are_refused(trees: Trees, damage: tuple[str, int]) -> None:
-    name, wrong = damage
+@pytest.mark.parametrize("wrong", [0, 1000], ids=["loop", "nowhere"])
+def test_damaged_trees_are_refused(trees: Trees, wrong: int) -> None:
     arrays = {key: a.copy() for key, a in trees.arrays.items()}
-    arrays[name][0, 1] = wrong
+    arrays["trees_next"][0, 1] = wrong
     with pytest.raises(ValueError, match="no trees"):
-        Trees.load(arrays, N_NUMBERS)
+        Trees.load(arrays)
