@@ -174,7 +174,7 @@ class Detector:
         return label, None if label else "low_confidence"
 
 
-_STRIDE, _STRIDE_CHARS = 128, 500_000  # articles and characters scored together; more gain nothing and take memory
+_STRIDE, _STRIDE_CHARS = 128, 500_000  # articles and characters scored together: more gain nothing
 
 
 def _strides(articles: Iterable[str | Article], at_hand: bool) -> Iterator[list[Article]]:
