@@ -59,11 +59,14 @@ class Trees:
         """All trees of several."""
         size = max(trees.feature.shape[1] for trees in forests)
 
-        def widen(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
-            return np.pad(a, [(0, 0), (0, size - a.shape[1]), *[(0, 0)] * (a.ndim - 2)])
+        def join(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+            wide = [np.pad(a, [(0, 0), (0, size - a.shape[1]), *[(0, 0)] * (a.ndim - 2)]) for a in arrays]
+            return np.concatenate(wide)
 
-        arrays = [(t.feature, t.threshold, t.next, t.value) for t in forests]
-        return cls(*(np.concatenate(list(map(widen, same))) for same in zip(*arrays, strict=True)))
+        # A node that a smaller tree lacks follows itself, as leaves do.
+        following = np.maximum(join([t.next for t in forests]), np.arange(size)[:, None])
+        feature, threshold, value = (join([getattr(t, f) for t in forests]) for f in ("feature", "threshold", "value"))
+        return cls(feature, threshold, following, value)
 
     @classmethod
     def load(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Trees:

@@ -66,7 +66,10 @@ def test_only_what_was_asked_for_adds(trees: Trees) -> None:
 def test_saved_and_loaded_joined_and_mixed(trees: Trees) -> None:
     x = np.random.default_rng(2).normal(size=(9, N_NUMBERS))
     assert Trees.load(trees.arrays).parts(x) == pytest.approx(trees.parts(x), abs=1e-6)
-    assert Trees.joined([Trees.empty(N_SUMS), trees, trees]).parts(x) == pytest.approx(2 * trees.parts(x))
+    stumps = HistGradientBoostingClassifier(max_iter=2, max_leaf_nodes=2).fit(x.repeat(20, axis=0), np.arange(180) % 3)
+    small = Trees.grown(stumps._predictors, COLUMNS, N_SUMS)
+    joined = Trees.load(Trees.joined([Trees.empty(N_SUMS), small, trees]).arrays)
+    assert joined.parts(x) == pytest.approx(small.parts(x) + trees.parts(x), abs=1e-6)
     mix = np.array([[0, 1, 0, 0], [2, 0, 0, 0], [0, 0, 0, 0.5], [0, 0, 0, 0]])
     assert trees.mixed(mix).parts(x) == pytest.approx(trees.parts(x) @ mix)
     assert trees.mixed(mix).roots == pytest.approx(trees.roots @ mix)

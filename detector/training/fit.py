@@ -246,8 +246,10 @@ def _grow(values: Array, labels: npt.NDArray[np.int64], importance: Array, colum
         max_bins=63, max_features=0.3, early_stopping=False, random_state=0,
     )  # fmt: skip
     model.fit(values, labels, sample_weight=importance)
-    scale = TREES * SPREAD / model.decision_function(values).std()
-    return Trees.grown(model._predictors, columns, len(HEADS)).mixed(np.eye(len(HEADS)) * scale)
+    spread = model.decision_function(values).std()
+    if not spread:  # too few texts to ask anything
+        return Trees.empty(len(HEADS))
+    return Trees.grown(model._predictors, columns, len(HEADS)).mixed(np.eye(len(HEADS)) * (TREES * SPREAD / spread))
 
 
 def gram_columns(grams: sp.csr_matrix, block: str) -> sp.csr_matrix:
