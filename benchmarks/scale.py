@@ -51,11 +51,11 @@ def overhead(folder: Path, texts: list[str]) -> float:
     job = run.Job((str(source),), str(folder / "overhead.out"))
 
     def in_memory() -> None:
-        for _ in detector.score_many(Article(t) for t in texts):
+        for _ in detector.score_many((Article(t) for t in texts), at_hand=True):
             pass
 
     def as_rows() -> None:
-        for v in detector.score_many(Article(t) for t in texts):
+        for v in detector.score_many((Article(t) for t in texts), at_hand=True):
             json.dumps(v.to_dict(8))
 
     def batch() -> None:
