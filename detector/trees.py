@@ -114,18 +114,18 @@ class Trees:
     def parts(self, x: Floats) -> Floats:
         """What each of the numbers `x` (n, numbers) adds to the roots' answer, (n, numbers, sums)."""
         parts = np.zeros((self.value.shape[2], x.size))
-        if len(self):
-            places, nodes = (np.stack(steps, axis=1) for steps in zip(*self._walk(x), strict=True))
+        if walked := list(self._walk(x)):
+            places, nodes = (np.stack(steps, axis=1) for steps in zip(*walked, strict=True))
             for part, trees, step in zip(parts, self._paths.trees, self._paths.steps, strict=True):
                 part[:] = np.bincount(places[trees].ravel(), step.take(nodes[trees]).ravel(), minlength=len(part))
-        return parts.reshape(-1, *x.shape).transpose(1, 2, 0)
+        return parts.reshape(len(parts), *x.shape).transpose(1, 2, 0)
 
     def _walk(self, x: Floats) -> Iterator[tuple[Ints, Ints]]:
         """Step by step to the leaves, the places in `x` of the numbers asked for and the nodes come to, (trees, n)."""
         n, n_numbers = x.shape
         numbers, row = x.ravel(), np.arange(n) * n_numbers
         paths, gaps = self._paths, np.isnan(numbers).any()
-        node = paths.roots.repeat(n).reshape(-1, n)
+        node = paths.roots.repeat(n).reshape(len(self), n)
         while (node < paths.n_inner).any():
             place = paths.feature.take(node) + row
             number = numbers.take(place)

@@ -75,6 +75,7 @@ def test_saved_and_loaded_joined_and_mixed(trees: Trees) -> None:
     assert trees.mixed(mix).roots == pytest.approx(trees.roots @ mix)
     nothing = trees.mixed(np.zeros((N_SUMS, N_SUMS)))
     assert (len(nothing), nothing.parts(x).shape, nothing.parts(x).any()) == (0, (9, N_NUMBERS, N_SUMS), False)
+    assert trees.parts(x[:0]).shape == (0, N_NUMBERS, N_SUMS)
 
 
 @pytest.mark.parametrize("wrong", [0, 1000], ids=["loop", "nowhere"])
