@@ -139,7 +139,7 @@ class Article:
     @cached_property
     def tokens(self) -> tuple[str, ...]:
         """The lower-case tokens in order: words (`do`, `n't`), numbers and punctuation."""
-        return tuple(map(self.lexis.words.__getitem__, self.token_ids.tolist()))
+        return self.lexis.read(self.token_ids)
 
     @property
     def token_starts(self) -> Indices:
@@ -296,6 +296,10 @@ class Lexis(dict[str, int]):
     def number(self, words: Sequence[str]) -> Indices:
         """The number of each of these words."""
         return np.fromiter(map(self.__getitem__, words), dtype=np.int64, count=len(words))
+
+    def read(self, numbers: Indices) -> tuple[str, ...]:
+        """The words with these numbers."""
+        return tuple(map(self.words.__getitem__, numbers.tolist()))
 
 
 _lexis = Lexis()
@@ -548,7 +552,7 @@ _URL = re.compile(r"(?<![^\W_])(?:https?://|www\.)[^\s<>\"]+")
 def tokenize(lowered: str) -> tuple[str, ...]:
     """The tokens of a lower-case text; `don't` and the tokenised `do n't` both give `do`, `n't`."""
     cut = _cut(lowered, _kinds(np.frombuffer(lowered.encode("utf-32-le", "surrogatepass"), dtype="<u4")))
-    return tuple(map(cut.lexis.words.__getitem__, cut.ids.tolist()))
+    return cut.lexis.read(cut.ids)
 
 
 def _cut(lowered: str, kinds: Kinds) -> _Tokens:

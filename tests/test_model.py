@@ -116,6 +116,7 @@ def test_block_is_the_sum_of_its_grams(detector: Detector) -> None:
 def test_undefined_number_adds_nothing(detector: Detector) -> None:
     values = np.full((1, len(detector.model.features)), math.nan)
     assert not detector.model.curve_parts(values).any()
+    assert not detector.model.trees.parts(values).any()
 
 
 @pytest.mark.parametrize("text", TEXTS[:4])
