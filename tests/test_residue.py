@@ -148,6 +148,20 @@ def test_wording_is_words_and_pairs_with_every_digit_a_0() -> None:
     ]
 
 
+def test_a_line_of_two_phrases_is_nothing_but_furniture() -> None:
+    article = Article(BODY + "Your email address will not be published. Required fields are marked *")
+    assert residue._labels(article, whole=True) == {len(article.lines) - 1: "comment_form"}
+
+
+def test_words_that_paragraphs_share_speak_for_a_line() -> None:
+    content = [{"bridge", "council"}, {"bridge", "ferry"}, {"bridge"}, {"recipe"}, set[str]()]
+    shared, topical = residue._of_the_article(content, np.array([True, True, False, False, False]))
+    assert shared.tolist() == [0.5, 0.5, 1, 0, 0]
+    assert topical[2] == 1
+    assert topical.argmax() == 2
+    assert not topical[3:].any()
+
+
 def test_what_is_certain_is_furniture() -> None:
     article = Article(BODY + "Leave a Reply\nName *\nEmail *\nWebsite\nThe ferry will run until the last day.")
     certain, furniture = residue.certain(article), np.array(residue.furniture(article))

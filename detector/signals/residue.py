@@ -14,11 +14,11 @@ import math
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from itertools import pairwise, repeat
+from itertools import chain, pairwise, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +46,8 @@ SHORT = 20  # words; a longer line is no label
 _LABEL = 3  # words
 _LABEL_ODDS = 3.0  # log-odds by its wording; below, a short line does not by itself make one look at the others
 _READ = 40  # words of a line that its wording is judged by
-THRESHOLD = 0.35  # between the best F1 by characters (0.3) and caution
-CERTAIN = 0.8
+THRESHOLD = 0.33  # caution: F1 by characters is best at 0.2 (news) to 0.3 (any page), but articles lose more there
+CERTAIN = 0.84
 _STAMP = re.compile(
     r"\d{1,2}[:.]\d\d\b|\bago\b|\b(?:am|pm|min|mins|minutes?|hours?)\b|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|"
     r"\d(?:st|nd|rd|th)\b|"
@@ -98,6 +98,7 @@ def wording(line: str) -> list[Gram]:
     return [*words, *pairwise(["^", *words, "$"])]
 
 
+_CONTENT = re.compile(r"[^\W\d_]{4,}")
 _ZEROS = bytes.maketrans(b"123456789", b"0" * 9)  # of bytes, for a string's translate() looks up each character
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|[^\w\s]|\d+")
 
@@ -138,6 +139,7 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
     covered, cued = np.array(cover, dtype=float), np.array(cues, dtype=float)
     said = np.array(list(map(told, texts)))
     copies = Counter(texts)
+    content = [set(_CONTENT.findall(text)) - _FUNCTION_WORDS for text in texts]
     repeats = np.array([copies[text] for text in texts], dtype=float)
     function = np.array([sum(map(_FUNCTION_WORDS.__contains__, text.split())) for text in texts], dtype=float)
     digits = count((kinds & DIGIT) != 0)
@@ -152,6 +154,7 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
     prose = ((n_words >= 14) & stopped) | (n_words >= 35)
     index = np.arange(n)
     body = np.flatnonzero(prose)
+    shared, topical = _of_the_article(content, prose)
     since = np.minimum(index - np.append(body, -50)[np.searchsorted(body, index, "right") - 1], 50)
     until = np.minimum(np.append(body, n + 50)[np.searchsorted(body, index, "left")] - index, 50)
     read = _sums(prose * np.minimum(length, 600))
@@ -187,6 +190,8 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
         "covered": covered / length,
         "n_function": function,
         "repeats": np.minimum(repeats, 20),
+        "shared": shared,
+        "topical": topical,
         "line": np.minimum(index, 20.0),
         "lines_left": np.minimum(n - 1 - index, 60.0),
         "n_lines": np.full(n, min(n, 300.0)),
@@ -208,6 +213,25 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
             for reach, mean in zip(_REACHES, means, strict=True)
         },
     }
+
+
+def _of_the_article(content: Sequence[set[str]], prose: Mask) -> Floats:
+    """What share of each line's words the paragraphs of the article have too, and how many: a teaser has others.
+
+    The second is the mean of log(1 + number), 1 for words of every paragraph. A paragraph is compared with the rest.
+    """
+    paragraphs = [words for words, is_prose in zip(content, prose.tolist(), strict=True) if is_prose]
+    often = Counter(chain.from_iterable(paragraphs))
+    scale = math.log1p(max(len(paragraphs), 1))
+    elsewhere = {word: math.log1p(k) / scale for word, k in often.items()}
+    besides = {word: math.log(k) / scale for word, k in often.items() if k > 1}  # for a paragraph: but for itself
+    shares = np.zeros((2, len(content)))
+    for i, (words, is_prose) in enumerate(zip(content, prose.tolist(), strict=True)):
+        if words:
+            weights = besides if is_prose else elsewhere
+            found = [weights[word] for word in words & weights.keys()]
+            shares[:, i] = len(found) / len(words), sum(found) / len(words)
+    return shares
 
 
 def _sums(values: Floats) -> Floats:
@@ -328,13 +352,17 @@ def _reconsider(article: Article, chosen: Mask) -> None:
 
 
 def _labels(article: Article, whole: bool = False) -> dict[int, str]:
-    """The lines that are hardly more than a phrase of furniture, and whose; `whole`: nothing more, to speak of."""
+    """The lines that are hardly more than phrases of furniture, and whose; `whole`: nothing more, to speak of."""
     labels = {}
+    covered: Counter[int] = Counter()
     for m in _phrases(article):
+        if m.entry.name not in _UNMISTAKABLE:
+            continue
         i = _line_at(article, m.start)
         start, end = article.lines[i]
+        covered[i] += m.end - m.start
         share = 0.4 if m.entry.lexicon == "residue" and not whole else 0.85
-        if m.entry.name in _UNMISTAKABLE and m.end - m.start >= share * (end - start):
+        if covered[i] >= share * (end - start):
             labels[i] = m.entry.name
     return labels
 
