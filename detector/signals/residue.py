@@ -230,7 +230,7 @@ def _of_the_article(content: Sequence[set[str]], prose: Mask) -> Floats:
         if words:
             weights = besides if is_prose else elsewhere
             found = [weights[word] for word in words & weights.keys()]
-            shares[:, i] = len(found) / len(words), sum(found) / len(words)
+            shares[:, i] = len(found) / len(words), math.fsum(found) / len(words)  # exact: a set has no order
     return shares
 
 
