@@ -26,7 +26,7 @@ INVERSE_PENALTY = 30.0  # 1 / (alpha * rows); 10 to 100 are within noise of each
 EPOCHS = 10
 HARD = 4.0  # how much more a human original counts that looks aggregated: who is wronged most is learnt best
 SPREAD = 4.0  # the standard deviation of a head's sums in training, about what log-odds have
-TREES = 0.3  # how much trees over the measured numbers count, beside the linear sums
+TREES = 0.5  # how much trees over the measured numbers count, beside the linear sums
 # What a page must carry for a retold story on it to be aggregated by definition: two listed sources or stamped teasers.
 CARRIERS = {"structure.listed_sources_log": float(np.log(3)), "residue.time_stamped_items_log": float(np.log(3))}
 # What probabilities of origin presume of a text before it is read: accusing is no likelier than not.
@@ -204,15 +204,16 @@ def _pool(
     labels: npt.NDArray[np.int64],
     importance: Array,
 ) -> tuple[Array, Array]:
-    """The mean of a fit on all columns that are seen and of one on each part of them alone: weights (columns, classes)
-    and intercepts.
+    """The mean of a fit on all columns that are seen and of one on each block of n-grams alone: weights (columns,
+    classes) and intercepts.
 
     Fitted together alone, the strongest columns take the weight that the others would need on texts where the strongest
     fail (Sutton, Sindelar and McCallum 2006, "Reducing weight undertraining in structured discriminative learning").
-    A mean of sums is one sum, so it costs nothing when scoring.
+    A mean of sums is one sum, so it costs nothing when scoring. The numbers (part 0) have the trees to themselves.
     """
-    members = [seen[part[seen] == p] for p in np.unique(part[seen])]
-    if len(members) > 1:
+    present = np.unique(part[seen])
+    members = [seen[part[seen] == p] for p in present if p]
+    if len(members) != 1 or len(present) > 1:
         members.append(seen)
     n_classes = len(np.unique(labels))
     coefficients = np.zeros((x.shape[1], n_classes if n_classes > 2 else 1))
