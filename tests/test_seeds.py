@@ -18,8 +18,8 @@ TRUTH: dict[str, dict[str, Any]] = json.loads((SEEDS / "labels.json").read_text(
 QUOTATIONS = [(name, family, q) for name, t in TRUTH.items() for family, qs in t["evidence"].items() for q in qs]
 
 
-# Known failure: a person's list of links, in the person's own words, reads as a post of that person's.
-MISSED = {"friday-links.txt"}
+# Known failure: lightly edited agency copy, with its quotations and its scene, reads as reporting of its own.
+MISSED = {"marathon-wire.txt"}
 
 
 def read(name: str) -> str:
