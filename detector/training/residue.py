@@ -18,7 +18,7 @@ import random
 import sys
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -111,7 +111,7 @@ def weigh_words(
     )
     label = np.concatenate([2 * page.furniture > page.length for page in everything])
     weight = np.concatenate([np.sqrt(np.minimum(page.length, 400)) * page.weight for page in everything])
-    part = np.repeat([_part(page) for page in everything], [len(page.length) for page in everything])
+    part = _by_line(everything, _part)
     common = np.sqrt([seen[gram] for gram in known])
 
     def weigh(chosen: npt.NDArray[np.bool_]) -> dict[residue.Gram, float]:
@@ -155,10 +155,8 @@ def fit(pages: Sequence[Page], clean: Sequence[Page]) -> residue.LineJudge:
     length = np.concatenate([np.minimum(page.length, 400) for page in pages])
     # Short lines are many and carry few characters: a sample of them stands for all.
     drawn = np.random.default_rng(SEED).random(len(label)) < length / SAMPLED
-    weight = np.maximum(length, SAMPLED) * np.repeat(
-        [page.weight for page in pages], [len(page.length) for page in pages]
-    )
-    part = np.repeat([_part(page) for page in pages], [len(page.length) for page in pages])
+    weight = np.maximum(length, SAMPLED) * _by_line(pages, lambda page: page.weight)
+    part = _by_line(pages, _part)
 
     def judge(chosen: npt.NDArray[np.bool_]) -> residue.LineJudge:
         return residue.LineJudge(names, words, *_grow(x[:, chosen], label[chosen], weight[chosen]))
@@ -182,8 +180,13 @@ def _grow(x: Floats, label: npt.NDArray[np.bool_], weight: Floats) -> tuple[floa
     return float(np.ravel(model._baseline_prediction)[0]), Trees.grown(model._predictors, [0], 1)
 
 
-def _part(page: Page) -> int:
-    return zlib.crc32(page.site.encode()) % PARTS
+def _part(page: Page, parts: int = PARTS) -> int:
+    return zlib.crc32(page.site.encode()) % parts
+
+
+def _by_line(pages: Sequence[Page], say: Callable[[Page], float]) -> npt.NDArray[Any]:
+    """What is said of each page, for each of its lines."""
+    return np.repeat([say(page) for page in pages], [len(page.length) for page in pages])
 
 
 def f1(pages: Sequence[Page], chosen: Sequence[npt.NDArray[np.bool_]]) -> tuple[float, float, float]:
@@ -205,7 +208,7 @@ def evaluate(pages: Sequence[Page], clean: Sequence[Page]) -> None:
         for dataset in fold:
             _report(dataset, [row for row in judged if row[0].dataset == dataset])
         _report("all", judged)
-    parts = [[p for p in pages if p.dataset == BY_SITE and zlib.crc32(p.site.encode()) % 5 == k] for k in range(5)]
+    parts = [[p for p in pages if p.dataset == BY_SITE and _part(p, 5) == k] for k in range(5)]
     _report(f"{BY_SITE}, by site", [row for part in parts for row in _held_out(part, pages, clean)])
 
 
