@@ -519,16 +519,19 @@ def _wraps(breaks: Indices, codes: Codes, starts: Indices, raw: Codes) -> npt.ND
     if breaks.size < 3:
         return None
     edges = np.concatenate(([-1], breaks, [len(codes)]))
-    lengths = edges[1:] - edges[:-1] - 1
-    width = lengths.max()
-    if not 30 <= width <= 120:
+    if not 30 <= (edges[1:] - edges[:-1]).max() - 1 <= 120:
         return None
-    gaps = np.append((codes <= _SPACE).nonzero()[0], len(codes))
-    next_word = gaps[gaps.searchsorted(breaks, side="right")] - breaks - 1
-    full = lengths[:-1] + 1 + next_word > width
-    # A blank line is a real break however full the line before it is.
     ends_line = _folded(raw) == _NEWLINE
     ends_line[:-1] &= ~((raw[:-1] == _RETURN) & (raw[1:] == _NEWLINE))
+    # Lengths as they came, for who wrapped the lines counted their indents.
+    newlines = np.append(-1, ends_line.nonzero()[0])
+    opens = newlines.take(newlines.searchsorted(starts.take(edges[:-1] + 1)) - 1) + 1
+    lengths = starts.take(edges[1:]) - opens
+    width = lengths.max()
+    gaps = np.append((codes <= _SPACE).nonzero()[0], len(codes))
+    next_word = starts.take(gaps.take(gaps.searchsorted(breaks, side="right"))) - starts.take(breaks + 1)
+    full = lengths[:-1] + 1 + next_word > width
+    # A blank line is a real break however full the line before it is.
     seen = ends_line.cumsum()
     single = seen[starts[breaks + 1]] - seen[starts[breaks]] + ends_line[starts[breaks]] == 1
     wraps: npt.NDArray[np.bool_] = full & single

@@ -131,6 +131,26 @@ def test_what_must_not_matter_is_folded_away(damage) -> None:  # type: ignore[no
     assert Article(damaged[start:end]).folded.split() == ["council's", "auditors"]
 
 
+INDENTED = """The harbour board met on Monday and put off, for the third time this year, the vote on the quay wall.
+
+At a glance
+
+  • Repairs to the quay would take two summers and close the northern berth to the ferries
+  • Nobody has said who would pay
+    • The port has asked the ministry for a share that it turned down in 2019 and again last spring
+
+  1. Board puts off the vote on the quay for a third time, and the ferry operator asks why it was not told of it
+ 10. Divers found the wall hollow behind the northern berth and measured the hole twice in one week of calm water
+"""
+
+
+@pytest.mark.parametrize("width", range(60, 81, 4))
+def test_wrapped_items_are_one_line_whatever_their_indent(width: int) -> None:
+    wrapped = "\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in INDENTED.split("\n"))
+    assert wrapped != INDENTED
+    assert Article(wrapped).folded == Article(INDENTED).folded
+
+
 @pytest.mark.parametrize(
     ("text", "folded"),
     [

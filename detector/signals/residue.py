@@ -14,7 +14,7 @@ import math
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -112,12 +112,10 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
     n = len(spaces)
     if not n:
         return None
-    cover, cues = [0] * n, [False] * n
-    for m in _phrases(article):
-        i = _line_at(article, m.start)
-        start, end = article.lines[i]
-        cover[i] += min(m.end, end) - m.start
-        cues[i] |= m.entry.lexicon == "residue" or (spaces[i] < SHORT and cover[i] >= 0.3 * (end - start))
+    cover, cues = [0.0] * n, [False] * n
+    for m, i, share in _covering(article, _phrases(article)):
+        cover[i] = share
+        cues[i] |= m.entry.lexicon == "residue" or (spaces[i] < SHORT and share >= 0.3)
     texts = article.lowered.split("\n")
 
     def told(text: str) -> float:
@@ -136,7 +134,7 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
         return counts
 
     n_words = article.line_spaces + 1.0
-    covered, cued = np.array(cover, dtype=float), np.array(cues, dtype=float)
+    covered, cued = np.array(cover), np.array(cues, dtype=float)
     said = np.array(list(map(told, texts)))
     copies = Counter(texts)
     content = [set(_CONTENT.findall(text)) - _FUNCTION_WORDS for text in texts]
@@ -187,7 +185,7 @@ def line_features(article: Article, words: Mapping[Gram, float]) -> dict[str, Fl
         "upper": count(upper) / length,
         "separators": count(separators),
         "glued": case * count(np.append(False, upper[1:] & ((kinds[:-1] & LOWER) != 0))),
-        "covered": covered / length,
+        "covered": covered,
         "n_function": function,
         "repeats": np.minimum(repeats, 20),
         "shared": shared,
@@ -354,15 +352,8 @@ def _reconsider(article: Article, chosen: Mask) -> None:
 def _labels(article: Article, whole: bool = False) -> dict[int, str]:
     """The lines that are hardly more than phrases of furniture, and whose; `whole`: nothing more, to speak of."""
     labels = {}
-    covered: Counter[int] = Counter()
-    for m in _phrases(article):
-        if m.entry.name not in _UNMISTAKABLE:
-            continue
-        i = _line_at(article, m.start)
-        start, end = article.lines[i]
-        covered[i] += m.end - m.start
-        share = 0.4 if m.entry.lexicon == "residue" and not whole else 0.85
-        if covered[i] >= share * (end - start):
+    for m, i, share in _covering(article, [m for m in _phrases(article) if m.entry.name in _UNMISTAKABLE]):
+        if share >= (0.4 if m.entry.lexicon == "residue" and not whole else 0.85):
             labels[i] = m.entry.name
     return labels
 
@@ -477,6 +468,19 @@ def measure(article: Article) -> Reading:
 
 def _phrases(article: Article) -> list[Match]:
     return sorted((*article.matches["residue"], *article.matches["residue_context"]), key=lambda m: m.start)
+
+
+def _covering(article: Article, matches: Iterable[Match]) -> Iterator[tuple[Match, int, float]]:
+    """Matches in order, each with its line and what share of that line it and those before it cover."""
+    line, covered, read = -1, 0, 0
+    for m in matches:
+        i = _line_at(article, m.start)
+        start, end = article.lines[i]
+        if i != line:
+            line, covered = i, 0
+        covered += max(min(m.end, end) - max(m.start, read), 0)
+        read = max(read, m.end)
+        yield m, i, covered / (end - start)
 
 
 def _line_at(article: Article, at: int) -> int:

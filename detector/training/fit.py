@@ -25,7 +25,7 @@ CURVE_SCALE = 0.25  # how freely curves move, beside n-grams
 INVERSE_PENALTY = 30.0  # 1 / (alpha * rows); 10 to 100 are within noise of each other on held-out datasets
 EPOCHS = 10
 HARD = 4.0  # how much more a human original counts that looks aggregated: who is wronged most is learnt best
-HARD_IN_TREES = 8.0  # the same there, where it costs no digest
+HARD_IN_TREES = 8.0  # the same in the trees, where twice as much costs no recall of aggregators
 SPREAD = 4.0  # the standard deviation of a head's sums in training, about what log-odds have
 TREES = 0.5  # how much trees over the measured numbers count, beside the linear sums
 # What a page must carry for a retold story on it to be aggregated by definition: two listed sources or stamped teasers.
@@ -211,10 +211,8 @@ def _pool(
     fail (Sutton, Sindelar and McCallum 2006, "Reducing weight undertraining in structured discriminative learning").
     A mean of sums is one sum, so it costs nothing when scoring. The numbers (part 0) have the trees to themselves.
     """
-    present = np.unique(part[seen])
-    members = [seen[part[seen] == p] for p in present if p]
-    if len(members) != 1 or len(present) > 1:
-        members.append(seen)
+    blocks = [seen[part[seen] == p] for p in np.unique(part[seen]) if p]
+    members = blocks if [len(b) for b in blocks] == [len(seen)] else [*blocks, seen]
     n_classes = len(np.unique(labels))
     coefficients = np.zeros((x.shape[1], n_classes if n_classes > 2 else 1))
     intercept = np.zeros(coefficients.shape[1])
