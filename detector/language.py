@@ -34,6 +34,8 @@ _MAIN_SHARE = 0.8
 _SURE = 0.3  # by how much another language's logarithmic likelihood for each character must exceed that of English
 _MIN_WORDS = 8  # without any marker, fewer words are of no language
 _MIN_CHARS = 30  # nor are fewer characters
+_MANY_WORDS = 50
+_LEAST_SHARE = 0.03  # of so many: digests come down to 0.035; below are figures, code, other languages in Latin letters
 
 
 def identify(article: Article) -> str:
@@ -76,7 +78,10 @@ def identify(article: Article) -> str:
     if sum(foreign.values()) > _FOREIGN_SHARE * total:
         code, n = max(foreign.items(), key=lambda item: item[1])
         return code if n > _MAIN_SHARE * total else MIXED
-    told = article.n_words >= _MIN_WORDS or any(n_markers)
+    if article.n_words >= _MANY_WORDS:
+        told = sum(n_markers) >= _LEAST_SHARE * article.n_words
+    else:
+        told = article.n_words >= _MIN_WORDS or any(n_markers)
     return SUPPORTED if told and unreadable <= _MAIN_SHARE * total else UNKNOWN
 
 

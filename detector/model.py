@@ -15,6 +15,7 @@ import hashlib
 import json
 import math
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,8 @@ from detector.verdict import LABELS
 FORMAT = 3
 HEADS = (*LABELS, "ai")  # the columns of every weight table
 FILES = ("weights.npz", "vocabulary.txt", "CARD.md")
+_STATED = {"name": str, "files": dict, "features": list, "blocks": list, "carriers": dict, "thresholds": dict,
+           "min_words": int, "canaries": list}  # fmt: skip
 
 Array = npt.NDArray[np.float64]
 
@@ -220,7 +223,7 @@ def load(path: str | os.PathLike[str] | None = None) -> StoredModel:
             calibration={head: weights[f"calibration_{head}"].astype(np.float64) for head in ("origin", "ai")},
             carriers=tuple((features.index(f), float(least)) for f, least in manifest["carriers"].items()),
         )
-    except (OSError, ValueError, KeyError) as e:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as e:
         raise ModelError(f"the model in {folder} cannot be read ({type(e).__name__}): reinstall it") from None
     asked = model.trees.feature.max(initial=0)
     if model.knots.shape[0] != len(features) or model.curves.shape[:2] != model.knots.shape or asked >= len(features):
@@ -247,6 +250,9 @@ def _read_manifest(folder: Path) -> Mapping[str, Any]:
         )
     if stated != manifest_digest(manifest):
         raise ModelError(f"{folder / 'manifest.json'} was edited (its digest differs): reinstall the model")
+    for name, kind in _STATED.items():
+        if not isinstance(manifest.get(name), kind):
+            raise ModelError(f"{folder / 'manifest.json'} does not state {name}: reinstall the model")
     return manifest  # type: ignore[no-any-return]
 
 

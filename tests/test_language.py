@@ -54,6 +54,21 @@ def test_foreign_texts_are_named(code: str, text: str) -> None:
     assert identify(Article(text.lower())) == code
 
 
+IN_LATIN_SCRIPT = {
+    "Hindi": "Aaj subah shahar mein bahut tez barish hui aur sadkon par paani bhar gaya. Logon ko daftar jaane mein "
+    "kaafi dikkat hui. Nagar nigam ne kaha ki paani nikaalne ka kaam shaam tak pura ho jayega.",
+    "Chinese": "Jin tian shang wu shi li xia le da yu hen duo jie dao dou jin le shui. Shi min shang ban hen kun nan. "
+    "Shi zheng fu shuo pai shui gong zuo jin wan jiu hui wan cheng.",
+    "names": "Anna Smith, Bert Jones, Carla Brown, Dieter Holm, Else Berg, Frank Lund, Greta Moe, Hans Lie, Ida Dahl.",
+    "figures": "\n".join(f"{i},{i * 37 % 91},{i * 13 % 7}" for i in range(20)),
+}
+
+
+@pytest.mark.parametrize("text", IN_LATIN_SCRIPT.values(), ids=IN_LATIN_SCRIPT.keys())
+def test_what_has_no_english_words_is_not_english(text: str) -> None:
+    assert identify(Article("\n".join([text] * 5))) != "en"
+
+
 @pytest.mark.parametrize("text", ["", " ", "😀 🎉", "...", "word", "Reuters", "— • —"], ids=ascii)
 def test_what_cannot_be_told_is_undetermined(text: str) -> None:
     assert identify(Article(text)) == "und"

@@ -47,6 +47,11 @@ def truncate(folder: Path) -> None:
     (folder / "weights.npz").write_bytes(weights[: len(weights) // 2])
 
 
+def empty_weights(folder: Path) -> None:
+    (folder / "weights.npz").write_bytes(b"")
+    edit(folder, files={name: models.digest(folder / name) for name in models.FILES})
+
+
 def edit_vocabulary(folder: Path) -> None:
     (folder / "vocabulary.txt").write_text("the of and", "utf-8")
 
@@ -64,6 +69,9 @@ def edit_vocabulary(folder: Path) -> None:
         pytest.param(edit_vocabulary, "sha256 differs", id="vocabulary edited"),
         pytest.param(lambda f: edit(f, format=99), "format 99", id="other format"),
         pytest.param(lambda f: edit(f, min_words=1, digest="0" * 64), "was edited", id="manifest edited"),
+        pytest.param(lambda f: edit(f, min_words="many"), "does not state min_words", id="number missing"),
+        pytest.param(lambda f: edit(f, files=None), "does not state files", id="files missing"),
+        pytest.param(empty_weights, "cannot be read", id="weights empty"),
         pytest.param(lambda f: edit(f, features=[*COLUMNS[1:], "x.y"]), "x.y", id="unknown feature"),
         pytest.param(
             lambda f: edit(f, features=list(COLUMNS[:-3])), "does not fit its manifest", id="too few features"
