@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
@@ -20,7 +19,7 @@ from detector.errors import InputError, ModelError
 from detector.features import COLUMNS, Features, encode, measure
 from detector.model import HEADS, Array, StoredModel
 from detector.signals.wording import BLOCKS, Encoder, share_among_tokens
-from detector.verdict import LABELS, Contribution, Label, Reason, Score, Sentence, Verdict, Word, decide, freeze
+from detector.verdict import LABELS, Contribution, Frozen, Label, Reason, Score, Sentence, Verdict, Word, decide
 
 if TYPE_CHECKING:
     from detector.trace import Index
@@ -112,10 +111,15 @@ class Detector:
         Articles that are `at_hand` are read ahead and scored several together, which takes a third less time; others
         each as it comes, the next when the verdict on the one before has been given. None: a sequence is, no other
         iterable is.
+
+        Raises InputError at once if it is given one article.
         """
+        if isinstance(articles, str | bytes | Article):
+            raise InputError("score_many takes several articles: give it a list, or use score", "not_text")
+        return self._score_many(articles, isinstance(articles, Sequence) if at_hand is None else at_hand)
+
+    def _score_many(self, articles: Iterable[str | Article], at_hand: bool) -> Iterator[Verdict]:
         model = self.model
-        if at_hand is None:
-            at_hand = isinstance(articles, Sequence)
         for stride in filter(None, _strides(articles, at_hand)):
             features = measure(stride, self._encoder)
             languages = list(map(language.identify, stride))
@@ -149,7 +153,7 @@ class Detector:
             status="abstained" if because else "ok",
             abstained_because=because,
             label=label,
-            probabilities=None if probabilities is None else freeze(probabilities),
+            probabilities=None if probabilities is None else Frozen(probabilities),
             ai_probability=ai,
             evidence=features.evidence,
             contributions=() if contributions is None else contributions,
@@ -240,7 +244,7 @@ def _round(sums: Array) -> Units:
 
 def _by_head(units: Units) -> list[tuple[Mapping[str, float], float]]:
     """For each row of `units`, which has the heads in their order: by label, and of a language model."""
-    return [(MappingProxyType(dict(zip(LABELS, row, strict=False))), row[-1]) for row in (units / _UNIT).tolist()]
+    return [(Frozen(zip(LABELS, row, strict=False)), row[-1]) for row in (units / _UNIT).tolist()]
 
 
 def _build_score(sums: Array) -> Score:
@@ -287,6 +291,9 @@ class Contributions(Sequence[Contribution]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Contributions) and tuple(self) == tuple(other)
 
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
     def _build(self, rows: npt.NDArray[np.int64]) -> list[Contribution]:
         by_head = _by_head(self.units.take(rows, axis=0))
         return [
@@ -299,17 +306,24 @@ class Contributions(Sequence[Contribution]):
         return None if math.isnan(value) else round(value, _DIGITS)
 
 
-@dataclass(frozen=True, eq=False)
+class Told(NamedTuple):
+    """What `Heat` says, worked out."""
+
+    sentences: tuple[Sentence, ...]
+    words: tuple[Word, ...]
+
+
 class Heat:
     """What the blocks of n-grams added, by sentence and by word.
 
     It keeps the text alone and reads it again when looked at, so that a kept verdict stays small.
     """
 
-    model: StoredModel
-    encoder: Encoder
-    text: str
-    contributions: Contributions
+    def __init__(self, model: StoredModel, encoder: Encoder, text: str, contributions: Contributions) -> None:
+        self.model, self.encoder, self.text, self.contributions = model, encoder, text, contributions
+
+    def __reduce__(self) -> tuple[type[Told], Told]:
+        return Told, Told(self.sentences, self.words)  # a copy elsewhere has no model at hand
 
     @cached_property
     def _parts(self) -> tuple[list[Range], Array, tuple[str, ...], list[int], Array]:

@@ -19,7 +19,10 @@ from detector.verdict import error_to_dict
 
 SUFFIXES = (".txt", ".text", ".md")  # what a folder is searched for; a file that is named itself may be called anything
 MARKDOWN = (".md", ".markdown")
-PAGES = (".html", ".htm", ".xhtml", *MARKDOWN)  # marked up: batch reads what a reader sees of them
+HTML = (".html", ".htm", ".xhtml")
+PAGES = (*HTML, *MARKDOWN)  # marked up: batch reads what a reader sees of them
+RECORDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet",
+           ".pq": "parquet"}  # fmt: skip
 STDIN = "-"
 
 # No encoding read here takes more than four bytes a character, so this refuses only what Article would refuse.
@@ -57,7 +60,16 @@ def read_all(paths: Iterable[str], stdin: BinaryIO | None, note: Note) -> Iterat
 
 def read(path: str, stdin: BinaryIO | None, note: Note) -> Article | Failure:
     """The article that one file (or stdin, for `-`) holds, or why it holds none."""
-    return _article(path, note, lambda: decode(_read_bytes(path, stdin)))
+    return _article(path, note, lambda: _find(path, stdin))
+
+
+def _find(path: str, stdin: BinaryIO | None) -> tuple[str, str | None]:
+    if holds_records(path):
+        raise InputError("it holds records, not one article: use detector batch, or detector report", "not_text")
+    text, remark = decode(_read_bytes(path, stdin))
+    if path.lower().endswith(HTML) and _TAG.search(text):
+        raise _refuse_html()
+    return text, remark
 
 
 def _article(path: str, note: Note, find: Callable[[], tuple[str, str | None]]) -> Article | Failure:
@@ -75,7 +87,16 @@ def _article(path: str, note: Note, find: Callable[[], tuple[str, str | None]]) 
 
 def is_page(path: str) -> bool:
     """Whether a file is marked up (HTML or Markdown), by its name."""
-    return path.lower().removesuffix(".gz").removesuffix(".zst").endswith(PAGES)
+    return _unpacked(path).endswith(PAGES)
+
+
+def holds_records(path: str) -> bool:
+    """Whether a file holds many records, by its name."""
+    return _unpacked(path).endswith(tuple(RECORDS))
+
+
+def _unpacked(path: str) -> str:
+    return path.lower().removesuffix(".gz").removesuffix(".zst")
 
 
 def read_page(path: str, note: Note, base: str = "") -> Article | Failure:
@@ -96,8 +117,7 @@ def _find_page(path: str, base: str) -> tuple[str, str | None]:
     if not is_page(path):
         return decode(bytes(data))
     text, remark = _decode(bytes(data))
-    name = path.lower().removesuffix(".gz").removesuffix(".zst")
-    return visible_text(text, markdown=name.endswith(MARKDOWN)), remark
+    return visible_text(text, markdown=_unpacked(path).endswith(MARKDOWN)), remark
 
 
 def visible_text(source: str, markdown: bool) -> str:
@@ -154,7 +174,10 @@ def expand(path: str, suffixes: tuple[str, ...] = SUFFIXES) -> Iterator[str | Fa
     else:
         matches = sorted(glob.glob(path, recursive=True))
         for match in matches:
-            yield from _walk(match, suffixes) if os.path.isdir(match) else [match]
+            if os.path.isdir(match):
+                yield from _walk(match, suffixes)
+            elif not _is_special(match):
+                yield match
         if not matches:
             yield Failure(path, "not_found", "no file matches this pattern: check it")
 
@@ -231,7 +254,11 @@ _FORMATS = {
     b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"BZh": "compressed with bzip2",
 }
-_HTML = re.compile(r"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!doctype html|<html)", re.I)
+# An XML declaration and comments may stand before it.
+_HTML = re.compile(
+    r"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:(?><!--.{0,2000}?-->)\s*)*+(?:<!doctype html|<html|<head\b|<body\b)", re.I | re.S
+)
+_TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.I)
 
 # The longer marks first: UTF-32's little-endian mark starts with UTF-16's.
 _MARKS = (
@@ -259,11 +286,15 @@ def decode(data: bytes) -> tuple[str, str | None]:
             raise InputError(f"it is {name}, not plain text: extract its text first", "not_text")
     text, remark = _decode(data)
     if _HTML.match(text):
-        raise InputError("it is an HTML page, not plain text: extract its text first", "not_text")
+        raise _refuse_html()
     sample = text[:65_536]
     if sample and len(_CONTROL.findall(sample)) > _MAX_CONTROL_SHARE * len(sample):
         raise InputError("it is binary data, not text: extract its text first", "not_text")
     return text, remark
+
+
+def _refuse_html() -> InputError:
+    return InputError("it is an HTML page, not plain text: use detector batch, or extract its text first", "not_text")
 
 
 def _decode(data: bytes) -> tuple[str, str | None]:

@@ -166,15 +166,9 @@ def writing(path: str, lasting: bool = True) -> Iterator[BinaryIO]:
         with _writing_url(path) as sink:
             yield sink
         return
-    target = os.path.realpath(path)  # a link stays a link
-    special = is_special(target)
-    folder, name = os.path.split(target)
-    partial = target if special else os.path.join(folder, f".{name}.{os.getpid()}.part")
-    try:
-        sink = open(partial, "wb")  # noqa: SIM115 - closed below, before the rename
-    except OSError as e:
-        raise UsageError(f"{path} cannot be written ({e.strerror}): choose another --output") from None
-    if special:
+    target, partial = _places(path)
+    sink = _open_new(path, partial)
+    if partial == target:
         with sink:
             yield sink
         return
@@ -189,7 +183,50 @@ def writing(path: str, lasting: bool = True) -> Iterator[BinaryIO]:
             os.unlink(partial)
         raise
     if lasting:
-        _sync_folder(folder)
+        _sync_folder(os.path.dirname(target))
+
+
+def try_writing(path: str) -> None:
+    """Raises UsageError where `writing` would, before there is anything to write.
+
+    What a dead process left of it beside `path` is removed.
+    """
+    if is_url(path):
+        return
+    target, partial = _places(path)
+    if partial == target:
+        return
+    _open_new(path, partial).close()
+    os.unlink(partial)
+    folder, name = os.path.split(target)
+    for entry in os.listdir(folder):
+        process = entry.removeprefix(f".{name}.").removesuffix(".part")
+        if entry == f".{name}.{process}.part" and process.isdecimal() and not _is_alive(int(process)):
+            os.unlink(os.path.join(folder, entry))
+
+
+def _places(path: str) -> tuple[str, str]:
+    """Where a file will stand, and where it is written until it is whole: the same for a pipe or a device."""
+    target = os.path.realpath(path)  # a link stays a link
+    folder, name = os.path.split(target)
+    return target, target if is_special(target) else os.path.join(folder, f".{name}.{os.getpid()}.part")
+
+
+def _open_new(path: str, partial: str) -> BinaryIO:
+    try:
+        return open(partial, "wb")
+    except OSError as e:
+        raise UsageError(f"{path} cannot be written ({e.strerror}): choose another --output") from None
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass
+    return True
 
 
 @contextlib.contextmanager

@@ -6,8 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NoReturn, Protocol
 
 SCHEMA = 1
 Label = Literal["original", "rewritten", "aggregated"]
@@ -257,9 +256,21 @@ def error_to_dict(id: str, code: str, message: str) -> dict[str, Any]:
     return {"schema": SCHEMA, "id": id, "error": {"code": code, "message": message}}
 
 
-def freeze(probabilities: Mapping[str, float]) -> Mapping[str, float]:
-    """A read-only copy."""
-    return MappingProxyType(dict(probabilities))
+class Frozen(dict[str, float]):
+    """A mapping that cannot be changed; unlike a mappingproxy it can be pickled, copied, hashed and put into JSON."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a verdict cannot be changed: copy it with dict()")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple[type[Frozen], tuple[dict[str, float]]]:
+        return Frozen, (dict(self),)
 
 
 # Half of a surrogate pair has no UTF-8; the other three are line ends to many readers, and a row is one line.

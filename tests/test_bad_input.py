@@ -61,12 +61,13 @@ def refused(tmp_path: Path, path: object, code: str, sentence: str) -> None:
         (b"{\\rtf1 text}", "not_text", "RTF"),
         (b"\n<!DOCTYPE html>\n<p>text", "not_text", "HTML"),
         ("<html><p>text".encode("utf-16"), "not_text", "HTML"),
+        (b"<?xml version='1.0'?>\n<!-- made by --> <!-- a -- CMS -->\n<HTML lang=en>text", "not_text", "HTML"),
         (b"a" * (MAX_CHARS + 1), "too_long", "2,000,001"),
         (b"a" * (MAX_BYTES + 1), "too_long", "split it"),
         (b"word " * 10_000_000, "too_long", "50,000,000 bytes"),
     ],
     ids=(
-        "empty blank invisible mark_only nuls bytes png elf pdf zip gzip rtf html utf16_html "
+        "empty blank invisible mark_only nuls bytes png elf pdf zip gzip rtf html utf16_html html_after_comments "
         "too_long too_large fifty_mb"
     ).split(),
 )
@@ -93,6 +94,25 @@ def make_folder(path: Path) -> None:
 def test_path_refused(tmp_path: Path, make, code: str, sentence: str):
     make(tmp_path / "bad.txt")
     refused(tmp_path, tmp_path / "bad.txt", code, sentence)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("page.HTML", "<div class='a'><p>Text", "an HTML page"),
+        ("feed.jsonl", '{"text": "Text"}', "it holds records"),
+        ("table.csv.gz", "text", "it holds records"),
+    ],
+)
+def test_what_other_commands_read_is_refused_by_name(tmp_path: Path, name: str, text: str, sentence: str):
+    (tmp_path / name).write_text(text)
+    refused(tmp_path, tmp_path / name, "not_text", sentence)
+
+
+def test_plain_text_may_be_called_anything(tmp_path: Path):
+    for name in ("article.html", "article.log"):
+        (tmp_path / name).write_text(GOOD + " It is < 5 or > 7.")
+        assert isinstance(read(str(tmp_path / name), None, fail_on_note), Article)
 
 
 @pytest.mark.parametrize("path", ["good.dat/inside.txt", "nothing*.txt", "n" * 300, "\udcff.txt"])
@@ -156,8 +176,9 @@ def test_folder_with_loops_and_broken_links_is_read_once(tmp_path: Path):
     (tmp_path / "b.txt").symlink_to("nowhere")
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
     os.mkfifo(tmp_path / "pipe.txt")
-    found = list(read_all([str(tmp_path)], None, fail_on_note))
-    assert [(os.path.basename(x.id or ""), type(x)) for x in found] == [("a.txt", Article), ("b.txt", Failure)]
+    for given in (tmp_path, tmp_path / "*.txt"):
+        found = list(read_all([str(given)], None, fail_on_note))
+        assert [(os.path.basename(x.id or ""), type(x)) for x in found] == [("a.txt", Article), ("b.txt", Failure)]
 
 
 def test_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -305,7 +305,8 @@ def test_second_run_on_one_output_is_refused(records: Path, whole: bytes, tmp_pa
         code, err = finish(records, "--output", out, "--chunk", 10)
     finally:
         first.send_signal(signal.SIGCONT)
-    assert (code, err) == (2, f"detector: another run is writing {out}: wait for its end, or choose another --output\n")
+    wait = "wait for its end, or choose another --output or --run-dir"
+    assert (code, err) == (2, f"detector: another run holds {out}.run: {wait}\n")
     first.communicate()
     assert (first.returncode, out.read_bytes() == whole) == (3, True)
 
@@ -395,3 +396,94 @@ def test_ray_gives_the_same_bytes(tmp_path: Path):
     code, err = finish(source, "--output", tmp_path / "out", "--chunk", 25, "--engine", "ray")
     assert code == 3, err
     assert (tmp_path / "out").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+@pytest.mark.parametrize("theirs", ["notes.txt", "parts/notes.txt"])
+def test_a_run_directory_that_holds_other_files_is_never_touched(theirs: str, records: Path, tmp_path: Path):
+    file = tmp_path / "mine" / theirs
+    file.parent.mkdir(parents=True)
+    file.write_text("precious")
+    code, err = finish(records, "--output", tmp_path / "out", "--run-dir", tmp_path / "mine")
+    assert (code, f"holds {theirs}, which no run wrote: choose another --run-dir" in err) == (2, True)
+    assert file.read_text() == "precious"
+    assert finish(file, "--output", tmp_path / "out", "--run-dir", ".", cwd=file.parent, env=with_root())[0] == 2
+    assert file.read_text() == "precious"
+
+
+def with_root() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+def test_a_file_that_comes_into_the_run_directory_stays_there(records: Path, whole: bytes, tmp_path: Path):
+    out = tmp_path / "out"
+    run = begin(records, "--output", out, "--chunk", 10)
+    wait_for_chunks(run, tmp_path / "out.run", 1)
+    (tmp_path / "out.run" / "notes.txt").write_text("precious")
+    run.communicate()
+    assert out.read_bytes() == whole
+    assert (tmp_path / "out.run" / "notes.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("given", ["file", "stdin", "empty"])
+def test_a_run_on_a_terminal_shows_how_far_it_is(given: str, records: Path, whole: bytes, tmp_path: Path):
+    out, empty = tmp_path / "out", tmp_path / "empty.jsonl"
+    empty.touch()
+    source = {"file": records, "stdin": "-", "empty": empty}[given]
+    ours, theirs = os.openpty()
+    with open(records, "rb") as stdin:
+        run = subprocess.Popen(
+            command(source, "--output", out, "--chunk", 10), cwd=ROOT, stdin=stdin, stderr=theirs, env=os.environ
+        )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal ends
+        while piece := os.read(ours, 1 << 16):
+            shown += piece
+    os.close(ours)
+    assert run.wait() == (0 if given == "empty" else 3), shown.decode()
+    assert out.read_bytes() == (b"" if given == "empty" else whole)
+    assert (b"100%" in shown) == (given == "file")
+
+
+def test_a_closed_stderr_ends_no_run(records: Path, whole: bytes, tmp_path: Path):
+    for end in ("2>&-", "2>/dev/full"):
+        out = tmp_path / f"out{len(end)}"
+        line = " ".join([*command(records, "--output", out), end])
+        assert subprocess.run(["sh", "-c", line], cwd=ROOT, timeout=120).returncode == 3
+        assert out.read_bytes() == whole
+
+
+def test_workers_end_with_their_parent(records: Path, tmp_path: Path):
+    run = begin(write_records(tmp_path / "in", 4000, 30), "--output", tmp_path / "out", "--chunk", 20, "--jobs", 2)
+    wait_for_chunks(run, tmp_path / "out.run", 3)
+    workers = children(run.pid)
+    run.kill()
+    run.communicate()
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert workers
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def test_what_a_killed_join_left_is_removed(records: Path, whole: bytes, tmp_path: Path):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    out = tmp_path / "out"
+    left, others = tmp_path / f".out.{ended.pid}.part", tmp_path / f".out.{os.getpid()}.part"
+    for file in (left, others):
+        file.write_bytes(b"half")
+    assert finish(records, "--output", out)[0] == 3
+    assert out.read_bytes() == whole
+    assert sorted(os.listdir(tmp_path)) == sorted(["out", others.name])
+
+
+def test_more_errors_allowed_goes_on_where_it_stopped(records: Path, whole: bytes, tmp_path: Path):
+    out = tmp_path / "out"
+    code, err = finish(records, "--output", out, "--chunk", 10, "--max-errors", 3)
+    assert (code, "a higher --max-errors goes on from there" in err) == (3, True)
+    kept = err.partition(" records are done")[0].rpartition(" ")[2]
+    again, err = finish(records, "--output", out, "--chunk", 10, "--max-errors", 3)
+    assert (again, f" {kept} records are done" in err) == (3, True)
+    assert finish(records, "--output", out, "--chunk", 10, "--max-errors", 100)[0] == 3
+    assert out.read_bytes() == whole

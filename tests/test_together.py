@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -62,6 +64,26 @@ def test_long_articles_are_scored_by_fewer(monkeypatch: pytest.MonkeyPatch) -> N
         ["a b c", "d e f"],
         ["g h i", "j", "k"],
     ]
+
+
+@pytest.mark.parametrize(
+    "one", ["One article.", b"One article.", Article("One article.")], ids=lambda x: type(x).__name__
+)
+def test_one_article_is_not_several(one: str) -> None:
+    with pytest.raises(InputError, match="use score"):
+        loaded().score_many(one)
+
+
+def test_verdicts_and_detectors_can_be_sent_to_other_processes() -> None:
+    verdict = alone(TEXTS[0])
+    for copied in (pickle.loads(pickle.dumps(verdict)), copy.deepcopy(verdict)):  # noqa: S301 - our own bytes
+        assert copied == verdict
+        assert hash(copied) == hash(verdict)
+        assert copied.to_dict(None, sentences=True) == verdict.to_dict(None, sentences=True)
+    assert len(pickle.dumps(verdict)) < 100_000  # no model in it
+    assert pickle.loads(pickle.dumps(loaded())).score(TEXTS[0]) == verdict  # noqa: S301
+    with pytest.raises(TypeError, match="cannot be changed"):
+        verdict.probabilities["original"] = 1.0  # type: ignore[index]
 
 
 def test_articles_keep_their_names() -> None:

@@ -18,7 +18,7 @@ from detector.article import Article
 from detector.errors import InputError
 from detector.report import to_row
 from detector.sources import Failure
-from detector.verdict import Contribution, Evidence, Verdict, freeze, to_json
+from detector.verdict import Contribution, Evidence, Frozen, Verdict, to_json
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = json.loads((ROOT / "docs" / "wire-schema.json").read_text())
@@ -110,7 +110,7 @@ BAD = {
 @pytest.mark.parametrize("change", BAD.values(), ids=BAD.keys())
 def test_schema_refuses(change: dict[str, Any]):
     good = Verdict(
-        "ok", None, "original", freeze({"original": 0.8, "rewritten": 0.1, "aggregated": 0.1}), 0.2, (), (), 9, "en",
+        "ok", None, "original", Frozen({"original": 0.8, "rewritten": 0.1, "aggregated": 0.1}), 0.2, (), (), 9, "en",
         "v1@0123456789ab",
     ).to_dict()  # fmt: skip
     check(good)
@@ -189,7 +189,7 @@ def test_row_of_a_failure():
 
 
 def test_row_carries_what_was_asked_for():
-    contributions = tuple(Contribution(f"f{i}", None, freeze(dict.fromkeys(LABELS, 0.5)), 0.1) for i in range(9))
+    contributions = tuple(Contribution(f"f{i}", None, Frozen(dict.fromkeys(LABELS, 0.5)), 0.1) for i in range(9))
     verdict = Verdict(
         "abstained", "too_short", None, None, None, (Evidence("residue", 0, 1, "a", "n"),), contributions, 1, None,
         "v1@0123456789ab", "id",

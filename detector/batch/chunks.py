@@ -24,10 +24,7 @@ from detector.storage import Read
 CHUNK_BYTES = 4 << 20
 DOCUMENTS = 64  # files a chunk
 KINDS = {
-    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
-    ".csv": "csv",
-    ".tsv": "tsv",
-    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **sources.RECORDS,
     **dict.fromkeys((*sources.SUFFIXES, *PAGES), "document"),
 }
 SEARCHED = tuple(chain.from_iterable((k, f"{k}.gz", f"{k}.zst") for k in KINDS))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import threading
+import time
 from collections.abc import Generator, Iterator
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
 
@@ -36,7 +40,8 @@ def spread(
         yield from (do(task, detector) for task in tasks)
         return
     with _cluster(engine, address):
-        yield from _in_parallel(tasks, jobs if engine == "local" else -1, one_by_one=engine != "ray")
+        local = engine == "local"
+        yield from _in_parallel(tasks, jobs if local else -1, one_by_one=engine != "ray", parent=local and os.getpid())
 
 
 @contextlib.contextmanager
@@ -73,8 +78,11 @@ def _cluster(engine: str, address: str | None) -> Iterator[None]:
         raise WorkerError("workers of the cluster died again and again at one chunk: give them more memory") from None
 
 
-def _in_parallel(tasks: Iterator[Task], jobs: int, one_by_one: bool) -> Iterator[Done]:
-    """What became of each task, in order; a backend that gives no results one by one gives them by the window."""
+def _in_parallel(tasks: Iterator[Task], jobs: int, one_by_one: bool, parent: int) -> Iterator[Done]:
+    """What became of each task, in order; a backend that gives no results one by one gives them by the window.
+
+    Workers end with the process `parent`, if it is given.
+    """
     from joblib import Parallel, delayed, effective_n_jobs
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -104,7 +112,7 @@ def _in_parallel(tasks: Iterator[Task], jobs: int, one_by_one: bool) -> Iterator
             pre_dispatch="2*n_jobs",
         )
         try:
-            results = parallel(delayed(do_quietly)(task) for task in stream)
+            results = parallel(delayed(do_quietly)(task, parent) for task in stream)
             with contextlib.closing(results) if one_by_one else contextlib.nullcontext():
                 for done in results:
                     deaths = 0
@@ -124,8 +132,21 @@ def _in_parallel(tasks: Iterator[Task], jobs: int, one_by_one: bool) -> Iterator
         raise failed[0]
 
 
-def do_quietly(task: Task) -> Done:
-    """`do`, in a process that leaves Ctrl-C to the one that started it."""
+def do_quietly(task: Task, parent: int) -> Done:
+    """`do`, in a process that leaves Ctrl-C to the one that started it, and ends when that one does."""
     with contextlib.suppress(ValueError):  # a worker's thread may set none
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if parent:
+        _end_with(parent)
     return do(task)
+
+
+@lru_cache(maxsize=1)  # once in each process
+def _end_with(parent: int) -> None:
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    if os.getppid() == parent:
+        threading.Thread(target=watch, daemon=True).start()

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -224,6 +225,7 @@ def _keep(
     job: Job, identity: Identity, types: Mapping[str, Any], detector: Detector, stdin: BinaryIO | None, note: Note
 ) -> Iterator[Progress]:
     with _locked(job) as folder:
+        storage.try_writing(job.output)
         parts = f"{job.output}.parts" if storage.is_url(job.output) else str(folder / "parts")
         _begin(job, folder, parts, _describe(job, identity, detector))
         with Manifest(folder, parts) as manifest:
@@ -237,8 +239,8 @@ def _keep(
                         "anew with --restart"
                     )
                 progress.position = chunk.position
-            _check_errors(job, progress.tally, over=False)
             yield progress
+            _check_errors(job, progress.tally, over=False)
             tasks = _tasks(job, cut, types, detector.id, manifest.n_done, parts)
             work = engines.spread(tasks, detector, job.jobs, job.engine, job.address)
             with contextlib.closing(work):
@@ -251,8 +253,9 @@ def _keep(
             progress.tally.duplicates = manifest.ids.duplicates()
             with storage.writing(job.output) as sink:
                 rows.join(manifest.parts(), sink, job.options, types)
-        storage.remove_folder(parts)
-        storage.remove_folder(str(folder))
+        if storage.is_url(parts):
+            storage.remove_folder(parts)
+        _clear(folder)
     yield progress
 
 
@@ -263,6 +266,8 @@ def _locked(job: Job) -> Iterator[Path]:
     Raises UsageError where another run holds it.
     """
     folder = Path(job.run_folder)
+    if other := _not_ours(folder):
+        raise UsageError(f"{folder} holds {other}, which no run wrote: choose another --run-dir")
     if job.resume and not (folder / "run.json").exists():
         raise UsageError(f"there is nothing to resume: {folder} holds no run; leave --resume out to begin one")
     while True:
@@ -276,7 +281,7 @@ def _locked(job: Job) -> Iterator[Path]:
         except OSError:
             lock.close()
             raise UsageError(
-                f"another run is writing {job.output}: wait for its end, or choose another --output"
+                f"another run holds {folder}: wait for its end, or choose another --output or --run-dir"
             ) from None
         # the run that had the lock may have ended, and removed its folder, between the two calls
         with contextlib.suppress(OSError):
@@ -285,6 +290,21 @@ def _locked(job: Job) -> Iterator[Path]:
         lock.close()
     with lock:
         yield folder
+
+
+_OURS = re.compile(r"run\.json|done\.jsonl|ids|lock|parts|parts/\d{9}|(?:parts/)?\.[^/]+\.\d+\.part")
+
+
+def _not_ours(folder: Path) -> str | None:
+    """Something in a run directory that no run wrote, if there is any: such a folder is never touched."""
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    return next((name for name in names if not _OURS.fullmatch(name)), None)
+
+
+def _clear(folder: Path) -> None:
+    """Removes a run directory, but nothing that no run wrote."""
+    if _not_ours(folder) is None:
+        storage.remove_folder(str(folder))
 
 
 def _describe(job: Job, identity: Identity, detector: Detector) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -110,7 +111,10 @@ def _place(e: BaseException) -> str:
 
 
 def say(sentence: str) -> None:
-    typer.echo(f"detector: {sentence}", err=True)
+    """A line on stderr; where there is none, or nobody reads it, the work goes on."""
+    if sys.stderr:
+        with contextlib.suppress(OSError):
+            typer.echo(f"detector: {sentence}", err=True)
 
 
 def put(lines: Iterator[str]) -> None:
@@ -136,7 +140,7 @@ def count(given: str | None, default: int) -> int | None:
         return default
     if given == "all":
         return None
-    if not given.isdecimal():
+    if not given.isdecimal() or len(given) > 9:
         raise typer.BadParameter(f"{given!r} is neither a number nor 'all'", param_hint="--contributions")
     return int(given)
 

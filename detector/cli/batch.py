@@ -11,7 +11,8 @@ import sys
 import time
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Any
+from itertools import chain
+from typing import Annotated
 
 import typer
 
@@ -123,7 +124,10 @@ def run_batch(
     if inputs.count(STDIN) > 1 or (STDIN in inputs and len(inputs) > 1):
         raise typer.BadParameter("- can be read only once, and alone", param_hint="INPUT")
     for input in inputs:
-        _refuse_same(input, output)
+        _refuse_same(input, output, "--output")
+    if summary:
+        for other in (*inputs, output):
+            _refuse_same(other, summary, "--summary")
     most, share = _limit(max_errors)
     name = output.lower()
     packed = storage.compression(name)
@@ -158,6 +162,8 @@ def run_batch(
         max_errors=most,
         max_error_share=share,
     )
+    if summary:
+        storage.try_writing(summary)
     started, progress = time.monotonic(), Progress(batch.Tally(), 0)
     try:
         with _termination():
@@ -174,10 +180,15 @@ def run_batch(
         say(f"interrupted{_how_to_resume(job, progress, dry_run)}")
         return Code.TERMINATED if isinstance(e, Terminated) else Code.INTERRUPTED
     except (run.StoppedError, run.WorkerError) as e:
-        say(f"{e}{_how_to_resume(job, progress, dry_run)}")
-        return Code.FAILED if isinstance(e, run.StoppedError) else Code.OUTPUT
+        stopped = isinstance(e, run.StoppedError)
+        again = "a higher --max-errors" if stopped else "the same command"
+        say(f"{e}{_how_to_resume(job, progress, dry_run, again)}")
+        return Code.FAILED if stopped else Code.OUTPUT
     except BrokenPipeError:
-        raise
+        if job.streams:  # the reader has seen enough
+            raise
+        say(f"writing broke off{_how_to_resume(job, progress, dry_run)}")
+        return Code.OUTPUT
     except OSError as e:
         say(f"reading or writing broke off ({e.strerror or type(e).__name__}){_how_to_resume(job, progress, dry_run)}")
         return Code.OUTPUT
@@ -196,15 +207,16 @@ def _names(given: str) -> list[str]:
     return [name.strip() for name in given.split(",") if name.strip()]
 
 
-def _refuse_same(input: str, output: str) -> None:
-    if output not in (STDIN, input) and os.path.exists(output) and os.path.exists(input):
-        same = os.path.samefile(input, output)
+def _refuse_same(file: str, target: str, option: str) -> None:
+    """Refuses to write over a file that is read, or written too."""
+    if target not in (STDIN, file) and os.path.exists(target) and os.path.exists(file):
+        same = os.path.samefile(file, target)
     else:
-        same = output == input != STDIN
+        same = target == file != STDIN
     if same:
-        raise typer.BadParameter("it is the input: choose another file", param_hint="--output")
-    if os.path.isdir(output):
-        raise typer.BadParameter("it is a folder: choose another --output", param_hint="--output")
+        raise typer.BadParameter(f"it is {file}, which this run uses: choose another file", param_hint=option)
+    if target.endswith("/") or os.path.isdir(target):
+        raise typer.BadParameter("it is a folder: name a file in it", param_hint=option)
 
 
 def _share(given: str, option: str) -> float:
@@ -226,11 +238,11 @@ def _limit(given: str | None) -> tuple[int | None, float | None]:
     return None, _share(given, "--max-errors")
 
 
-def _how_to_resume(job: Job, progress: Progress, dry_run: bool) -> str:
+def _how_to_resume(job: Job, progress: Progress, dry_run: bool, again: str = "the same command") -> str:
     if job.streams or dry_run or not os.path.exists(os.path.join(job.run_folder, "run.json")):
         return ": the result is not complete"
     return (
-        f": {progress.tally.records:,} records are done and kept in {shlex.quote(job.run_folder)}; the same command "
+        f": {progress.tally.records:,} records are done and kept in {shlex.quote(job.run_folder)}; {again} "
         "goes on from there"
     )
 
@@ -250,23 +262,17 @@ def _termination() -> Iterator[None]:
 
 
 def _watched(work: Iterator[Progress]) -> Iterator[Progress]:
-    """The same; a bar on a terminal, else now and then a line."""
-    if not sys.stderr.isatty():
-        yield from _logged(work)
-        return
-    bar: Any = None
-    shown = 0
-    with contextlib.ExitStack() as stack:
-        for progress in work:
-            if bar is None:
-                bar = stack.enter_context(
-                    typer.progressbar(
-                        length=progress.bytes or None, file=sys.stderr, item_show_func=lambda p: p and _so_far(p)
-                    )
-                )
-            bar.update(max(0, progress.position - shown), progress)
-            shown = max(shown, progress.position)
-            yield progress
+    """The same; a bar on a terminal where the input's size is known, else now and then a line."""
+    for first in work:
+        work = chain([first], work)
+        if not (first.bytes and sys.stderr and sys.stderr.isatty()):
+            yield from _logged(work)
+            return
+        with typer.progressbar(length=first.bytes, file=sys.stderr, item_show_func=lambda p: p and _so_far(p)) as bar:
+            for progress in work:
+                bar.current_item = progress
+                bar.update(max(0, progress.position - bar.pos))
+                yield progress
 
 
 def _logged(work: Iterator[Progress]) -> Iterator[Progress]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import Annotated
@@ -14,8 +15,6 @@ from detector.cli.app import EXIT_CODES, Code, Model, Sources, app, guarded, loa
 from detector.scoring import Detector
 from detector.sources import STDIN, Failure
 from detector.verdict import Verdict
-
-RECORDS = (".jsonl", ".ndjson", ".csv", ".parquet")
 
 
 @app.command(epilog=EXIT_CODES)
@@ -46,7 +45,7 @@ def report(
     """
     if paths.count(STDIN) > 1:
         raise typer.BadParameter("- can be read only once: name it once", param_hint="INPUT")
-    if output != STDIN and output in paths:
+    if _reads(paths, output):
         raise typer.BadParameter("it is an input: choose another file", param_hint="--output")
     judge, tally = Detector.load(model, sources=load_sources(source)), batch.Tally()
     options = batch.Options(text_field, id_field)
@@ -68,10 +67,18 @@ def report(
     return Code.FAILED if tally.errors else Code.SCORED
 
 
+def _reads(paths: list[str], output: str) -> bool:
+    """Whether the file `output`, if it is there, is among the inputs."""
+    if output == STDIN or not os.path.exists(output):
+        return False
+    found = (path for given in paths for path in sources.expand(given) if isinstance(path, str) and path != STDIN)
+    return any(os.path.exists(path) and os.path.samefile(path, output) for path in found)
+
+
 def _read(paths: list[str], options: batch.Options) -> Iterator[Article | Failure]:
     """Every article that `paths` name, in their order; of a file of records, each."""
     for path in paths:
-        if path.lower().endswith(RECORDS):
+        if sources.holds_records(path):
             yield from batch.read_articles(batch.Inputs((path,)), options, stdin(), note)
         else:
             yield from sources.read_all([path], stdin(), note)

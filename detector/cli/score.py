@@ -156,7 +156,7 @@ def clean(
     """Print an article without its page furniture.
 
     Comment forms, share rows, lists of other stories, notices: whole lines, and only those that are furniture beyond
-    doubt; what is kept is kept to the letter. What was taken is said on stderr..
+    doubt; what is kept is kept to the letter. What was taken is said on stderr.
 
     \b
     Examples:
