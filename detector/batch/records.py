@@ -126,9 +126,17 @@ def _parse_json(line: bytes | None) -> dict[str, Any]:
 
 
 def split_csv(text: str, separator: str) -> list[str]:
-    """The cells of one CSV row. Raises csv.Error."""
+    """The cells of one CSV row. Raises csv.Error, and InputError where a line ends with CR alone."""
     csv.field_size_limit(MAX_LINE_BYTES)
-    rows = list(csv.reader(_lines(text), delimiter=separator, strict=False))
+    try:
+        rows = list(csv.reader(_lines(text), delimiter=separator, strict=False))
+    except csv.Error as e:
+        if str(e).startswith("new-line character"):
+            raise InputError(
+                "a carriage return stands outside quotes: end lines with LF, and quote cells that hold line ends",
+                "malformed_csv",
+            ) from None
+        raise
     return [cell for row in rows for cell in row]
 
 

@@ -85,9 +85,13 @@ def head(options: Options) -> bytes:
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
-    written = io.StringIO(newline="")
-    csv.writer(written, lineterminator="\n").writerows(rows)
-    return written.getvalue().encode("utf-8", "backslashreplace")
+    lines = []
+    for row in rows:
+        line = io.StringIO(newline="")
+        # Python 3.11 and 3.12 quote a carriage return only where it is part of the line end
+        csv.writer(line, lineterminator="\r\n").writerow(row)
+        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines).encode("utf-8", "backslashreplace")
 
 
 def _cell(value: Any) -> Any:
