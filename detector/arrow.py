@@ -44,7 +44,7 @@ def score_table(
         contributions: how many each row carries, strongest first; None is all.
         detector: None is the shipped model, loaded once a process.
 
-    Raises UsageError where a column is missing, or a kept one would have the name of a verdict's.
+    Raises UsageError where a column is missing or stands twice, or a kept one would have the name of a verdict's.
     """
     import pyarrow as pa  # after `tables`, which says what to do where it is missing
 
@@ -52,6 +52,8 @@ def score_table(
     for name in (text, *([id] if id else []), *keep):
         if name not in source.schema.names:
             raise UsageError(f"no column {name!r} in the table (its columns: {', '.join(source.schema.names)[:400]})")
+        if source.schema.names.count(name) > 1:
+            raise UsageError(f"column {name!r} stands twice in the table: rename one of them")
     if taken := [name for name in keep if name in TYPES]:
         raise UsageError(f"column {taken[0]!r} would hide the verdict's own: rename it before scoring")
     options = Options(text_field=text, id_field=id or "", contributions=contributions)

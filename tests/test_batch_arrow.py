@@ -57,7 +57,9 @@ def test_what_cannot_be_scored_is_null_beside_its_error():
     assert scored["id"].to_pylist() == ["1", "2", "3", "4"]
 
 
-@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())])
+@pytest.mark.parametrize(
+    "kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string()), pa.binary()]
+)
 def test_text_of_any_string_type(kind: Any):
     scored = score_table(pa.table({"text": pa.array(["The ferry was late.", None]).cast(kind)}))
     assert scored["error_code"].to_pylist() == [None, "not_text"]
@@ -72,6 +74,17 @@ def test_kept_columns_come_first_and_hide_nothing():
 def test_missing_column_is_a_usage_error():
     with pytest.raises(UsageError, match="no column 'text' in the table \\(its columns: url, body, n\\)"):
         score_table(TABLE)
+
+
+def test_column_that_stands_twice_is_a_usage_error():
+    twice = pa.table([["a"], ["x"], ["y"]], names=["url", "text", "text"])
+    assert score_table(twice.rename_columns(["text", "x", "x"])).num_rows == 1
+    with pytest.raises(UsageError, match="column 'text' stands twice in the table: rename one"):
+        score_table(twice)
+
+
+def test_ids_that_are_bytes_are_read():
+    assert score_table(pa.table({"text": ["x"], "k": [b"a"]}), id="k")["id"].to_pylist() == ["a"]
 
 
 def test_schema_has_every_field_of_a_verdict():

@@ -6,7 +6,10 @@ import csv
 import gzip
 import io
 import json
+import math
 import os
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.batch import Inputs, Options, chunks, read_articles
+from detector.errors import UsageError
 from detector.sources import Failure, visible_text
 
 pa = pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'detector[parquet]'")
@@ -139,6 +143,115 @@ def test_kept_field_never_hides_a_verdict(tmp_path: Path):
     assert (row["label"], row["input.label"], row["x"], row["text"]) == (None, "mine", [1], TEXT)
 
 
+TYPED = pa.table(
+    {
+        "id": pa.array([b"a", b"b"]),
+        "text": pa.array([TEXT.encode(), b"na\xefve"]),
+        "rating": pa.array([math.inf, 4.5]),
+        "day": pa.array([date(2024, 2, 29), None]),
+        "at": pa.array([datetime(2024, 2, 29, 12, 30, tzinfo=UTC), None]),
+        "noon": pa.array([time(12), None]),
+        "price": pa.array([Decimal("1.10"), None]),
+        "took": pa.array([timedelta(minutes=1), None]),
+        "raw": pa.array([b"na\xefve \xc3\xa9", None]),
+        "story": pa.array([{"days": [date(2024, 2, 29)], "scores": [math.nan, 1.5]}, None]),
+    }
+)
+PLAIN = {
+    "rating": None,
+    "day": "2024-02-29",
+    "at": "2024-02-29T12:30:00+00:00",
+    "noon": "12:00:00",
+    "price": "1.10",
+    "took": "0:01:00",
+    "raw": "na\\xefve é",
+    "story": {"days": ["2024-02-29"], "scores": [None, 1.5]},
+}
+
+
+def test_binary_text_is_read_and_values_of_any_type_are_kept(tmp_path: Path):
+    pq.write_table(TYPED, tmp_path / "in.parquet")
+    for out in ("out.jsonl", "out.csv", "out.parquet"):
+        result = run("batch", tmp_path / "in.parquet", "--output", tmp_path / out, "--keep", ",".join(PLAIN))
+        assert result.code == 3
+    row, bad = read_rows(tmp_path / "out.jsonl")
+    assert (row["id"], bad["id"], bad["error"]["code"]) == ("a", "b", "not_text")
+    assert {name: row[name] for name in PLAIN} == PLAIN
+    cells = read_rows(tmp_path / "out.csv")[0]
+    assert {name: cells[name] for name in PLAIN} == PLAIN | {"rating": "", "story": json.dumps(PLAIN["story"])}
+    told, given = (t.select(list(PLAIN)) for t in (pq.read_table(tmp_path / "out.parquet"), TYPED))
+    assert (told.schema, repr(told.to_pylist())) == (given.schema, repr(given.to_pylist()))  # NaN equals nothing
+
+
+def test_kept_number_that_is_none_is_null(tmp_path: Path):
+    score(tmp_path, "in.jsonl", b'{"text": "x", "a": NaN, "b": [-Infinity, 1], "c": 1e999}\n', "--keep", "a,b,c")
+    (row,) = rows_of(tmp_path / "out.jsonl")
+    assert (row["a"], row["b"], row["c"]) == (None, [None, 1], None)
+
+
+def test_kept_column_has_a_type_in_parquet_only_where_all_inputs_agree(tmp_path: Path):
+    for name, kept in {"a": {"n": [1], "k": [1]}, "b": {"n": [2], "k": [["x", "y"]]}, "c": {"n": [None]}}.items():
+        pq.write_table(pa.table({"text": [TEXT], **kept}), tmp_path / f"{name}.parquet")
+    (tmp_path / "d.csv").write_text("text,n\nx,many\n")
+    same = run("batch", tmp_path / "*.parquet", "--output", tmp_path / "o.parquet", "--keep", "n,k", "--jobs", 2)
+    mixed = run("batch", tmp_path / "[abcd].*", "--output", tmp_path / "mixed.parquet", "--keep", "all")
+    assert (same.code, mixed.code) == (0, 0)
+    table, strings = (pq.read_table(tmp_path / name) for name in ("o.parquet", "mixed.parquet"))
+    assert table.schema.field("n").type == pa.int64()
+    assert table.select(["n", "k"]).to_pydict() == {"n": [1, 2, None], "k": ["1", '["x", "y"]', None]}
+    assert strings.select(["n", "k"]).to_pydict() == {
+        "n": ["1", "2", None, "many"],
+        "k": ["1", '["x", "y"]', None, None],
+    }
+
+
+def test_what_no_type_holds_is_a_sentence_that_names_the_column():
+    from detector.batch.tables import to_table
+
+    with pytest.raises(UsageError, match="column 'n' holds what is no int64 in Parquet: leave it out of --keep"):
+        to_table([{"n": 2**70}], pa.schema({"n": pa.int64()}))
+
+
+def test_keep_all_of_tables_keeps_the_columns_of_all(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("id,text\na,x\n")
+    (tmp_path / "b.csv").write_text("id,text,outlet\nb,x,Wharf\n")
+    (tmp_path / "c.parquet").write_bytes(b"no Parquet, and named when its turn comes")
+    result = run("batch", tmp_path, "--output", tmp_path / "out.csv", "--keep", "all")
+    assert (result.code, "c.parquet" in result.err) == (3, True)
+    assert [row["outlet"] for row in read_rows(tmp_path / "out.csv")] == ["", "Wharf"]
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.parquet"])
+def test_kept_column_that_no_table_has_is_refused(name: str, tmp_path: Path):
+    result = score(tmp_path, name, WRITTEN[name], "--keep", "outlet,nosuch")
+    assert result.code == 2
+    assert "no input has a column 'nosuch' (their columns: id, text, outlet, n): correct --keep" in result.err
+    (tmp_path / "more.jsonl").write_bytes(as_jsonl(ROWS))
+    assert run("batch", tmp_path, "--output", tmp_path / "out.csv", "--keep", "outlet,nosuch").code == 0
+
+
+def test_column_that_is_read_and_stands_twice_is_refused(tmp_path: Path):
+    said = "column 'text' stands twice in the header: rename one of them"
+    data = b"id,text,text\na,x,y\n"
+    twice = pa.table([["a"], ["x"], ["y"]], names=["id", "text", "text"])
+    pq.write_table(twice, tmp_path / "in.parquet")
+    for result in (
+        score(tmp_path, "in.csv", data),
+        run("batch", tmp_path / "in.parquet", "--output", tmp_path / "o", "--dry-run"),
+    ):
+        assert (result.code, said in result.err) == (2, True)
+    piped = run("batch", "-", "--from", "csv", "--output", "-", stdin=data)
+    assert (piped.code, [row["error"]["message"] for row in piped.rows]) == (3, [f"line 2: {said}"])
+
+
+def test_other_column_that_stands_twice_is_refused_where_all_are_kept(tmp_path: Path):
+    data = b"id,text,k,k\na,x,1,2\n"
+    assert score(tmp_path, "in.csv", data).code == 0
+    for out in ("out.jsonl", "out.parquet"):
+        result = score(tmp_path, "in.csv", data, "--keep", "all", out=out)
+        assert (result.code, "column 'k' stands twice" in result.err) == (2, True)
+
+
 def test_columns_are_chosen(tmp_path: Path):
     score(tmp_path, "in.jsonl", as_jsonl([*ROWS[:1], {"id": "b"}]), "--columns", "id,label")
     first, bad = rows_of(tmp_path / "out.jsonl")
@@ -149,6 +262,18 @@ def test_columns_are_chosen(tmp_path: Path):
 def test_unknown_column_is_refused(tmp_path: Path):
     result = score(tmp_path, "in.jsonl", as_jsonl(ROWS), "--columns", "lable")
     assert (result.code, "the columns are schema, id," in result.err) == (2, True)
+
+
+def test_columns_of_a_table_are_chosen_by_their_names_there(tmp_path: Path):
+    for out in ("out.csv", "out.jsonl"):
+        score(tmp_path, "in.jsonl", as_jsonl(ROWS[:1]), "--columns", "probability_original,id", out=out)
+    assert list(read_rows(tmp_path / "out.csv")[0]) == ["id", "probability_original", "error_code", "error_message"]
+    assert list(rows_of(tmp_path / "out.jsonl")[0]) == ["id", "probabilities"]
+
+
+def test_no_columns_are_refused(tmp_path: Path):
+    result = score(tmp_path, "in.jsonl", as_jsonl(ROWS), "--columns", "")
+    assert (result.code, "--columns names none; the columns are schema, id," in result.err) == (2, True)
 
 
 def test_keep_all_of_jsonl_into_a_table_is_refused(tmp_path: Path):
@@ -182,6 +307,27 @@ def test_csv_errors_have_their_line(tmp_path: Path):
     assert [row["id"] for row in rows] == ["a", "5", "6", "d"]
     assert [row["error"]["message"].split(":")[0] for row in rows if "error" in row] == ["line 5", "line 6"]
     assert {row["error"]["code"] for row in rows if "error" in row} == {"malformed_csv"}
+
+
+def test_csv_row_with_a_carriage_return_in_a_cell_is_read_again(tmp_path: Path):
+    kept = [{"id": "a", "text": TEXT, "note": "one\rtwo"}]
+    assert score(tmp_path, "in.jsonl", as_jsonl(kept), "--keep", "text,note", out="out.csv").code == 0
+    assert read_rows(tmp_path / "out.csv")[0]["note"] == "one\rtwo"
+    result = run("batch", tmp_path / "out.csv", "--output", tmp_path / "again.jsonl", "--keep", "note")
+    assert (result.code, rows_of(tmp_path / "again.jsonl")[0]["note"]) == (0, "one\rtwo")
+
+
+def test_csv_whose_lines_end_with_a_carriage_return_is_told_so(tmp_path: Path):
+    result = score(tmp_path, "in.csv", b"id,text\ra,one\rb,two\r")
+    assert (result.code, "in.csv: a carriage return stands outside quotes: end lines with LF" in result.err) == (
+        3,
+        True,
+    )
+
+
+def test_empty_id_is_the_number(tmp_path: Path):
+    score(tmp_path, "in.csv", b"id,text\n,one\nb,two\n,three\n", "--columns", "id")
+    assert [row["id"] for row in rows_of(tmp_path / "out.jsonl")] == ["2", "b", "4"]
 
 
 def test_csv_with_a_quote_that_never_ends_is_one_row(tmp_path: Path):

@@ -1,7 +1,7 @@
 """Many records: exactly one row for each, in order, the same bytes however many processes there are and who dies.
 
-`records` reads one, `chunks` cuts inputs, `work` scores a chunk, `rows` writes, `engines` spreads chunks over
-processes and machines, `run` loses nothing.
+`records` reads one, `chunks` cuts inputs, `columns` tells what tables have, `work` scores a chunk, `rows` writes,
+`engines` spreads chunks over processes and machines, `run` loses nothing.
 """
 
 from detector.batch.chunks import Inputs, read_articles

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from typing import Any, NamedTuple
 
 from detector.article import MAX_CHARS, Article
@@ -63,7 +65,7 @@ def read_json(line: bytes | None, number: int, options: Options) -> Record:
 def read_csv(raw: bytes | None, number: int, header: Sequence[str], separator: str, options: Options) -> Record:
     """The record in the bytes of one CSV row, which may span lines."""
     try:
-        fields = _parse_csv(raw, header, separator)
+        fields = _parse_csv(raw, header, separator, options)
     except InputError as e:
         return Record(Failure(str(number), e.code, str(e)), {})
     return from_fields(fields, number, options)
@@ -80,6 +82,9 @@ def from_fields(fields: Mapping[str, Any], number: int, options: Options) -> Rec
                 "missing_field",
             )
         text = fields[options.text_field]
+        if isinstance(text, bytes):  # Hive, Impala and older Spark write strings so
+            with contextlib.suppress(UnicodeDecodeError):
+                text = text.decode()
         if not isinstance(text, str):
             kind = _KINDS.get(type(text), "no string")
             raise InputError(f"field {options.text_field!r} is {kind}, not a string: put the text there", "not_text")
@@ -126,9 +131,17 @@ def _parse_json(line: bytes | None) -> dict[str, Any]:
 
 
 def split_csv(text: str, separator: str) -> list[str]:
-    """The cells of one CSV row. Raises csv.Error."""
+    """The cells of one CSV row. Raises csv.Error, and InputError where a line ends with CR alone."""
     csv.field_size_limit(MAX_LINE_BYTES)
-    rows = list(csv.reader(_lines(text), delimiter=separator, strict=False))
+    try:
+        rows = list(csv.reader(_lines(text), delimiter=separator, strict=False))
+    except csv.Error as e:
+        if str(e).startswith("new-line character"):
+            raise InputError(
+                "a carriage return stands outside quotes: end lines with LF, and quote cells that hold line ends",
+                "malformed_csv",
+            ) from None
+        raise
     return [cell for row in rows for cell in row]
 
 
@@ -137,7 +150,14 @@ def _lines(text: str) -> list[str]:
     return [part + "\n" for part in text.split("\n")[:-1]] + [p for p in text.split("\n")[-1:] if p]
 
 
-def _parse_csv(raw: bytes | None, header: Sequence[str], separator: str) -> dict[str, str]:
+def repeated(header: Sequence[str], options: Options) -> str | None:
+    """What is wrong where a column that is read stands twice in a header, as one sentence."""
+    read = header if options.keep is None else (options.text_field, options.id_field, *options.keep)
+    twice = next((name for name in read if header.count(name) > 1), None)
+    return None if twice is None else f"column {twice!r} stands twice in the header: rename one of them"
+
+
+def _parse_csv(raw: bytes | None, header: Sequence[str], separator: str, options: Options) -> dict[str, str]:
     if raw is None:
         raise _too_long()
     try:
@@ -148,11 +168,32 @@ def _parse_csv(raw: bytes | None, header: Sequence[str], separator: str) -> dict
         raise InputError(f"no CSV ({e}): check its quotes", "malformed_csv") from None
     if len(cells) != len(header):
         raise InputError(f"{len(cells)} cells where the header has {len(header)}: check its quotes", "malformed_csv")
-    return dict(zip(header, cells, strict=True))
+    fields = dict(zip(header, cells, strict=True))
+    if len(fields) < len(header) and (twice := repeated(header, options)):
+        raise InputError(twice, "malformed_csv")
+    return fields
 
 
 def record_id(given: Any, number: int) -> str:
-    """A record's id as a string: its id field, as JSON if it is none, else its number."""
-    if isinstance(given, str):
-        return given
-    return str(number) if given is None else json.dumps(given, ensure_ascii=False, default=str)
+    """A record's id as a string: its id field, as JSON if it is none, else (also where it is empty) its number."""
+    given = plain(given)
+    if given is None or given == "":
+        return str(number)
+    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can say it: dates and times by ISO 8601, bytes as UTF-8, decimals and durations as strings.
+
+    What is no finite number is null.
+    """
+    if value is None or isinstance(value, (str, int)):
+        return value
+    # by way of JSON, which reaches what is nested at the speed of C
+    return json.loads(json.dumps(value, default=_as_string), parse_constant=lambda _: None)
+
+
+def _as_string(value: Any) -> str:
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, BinaryIO
 
 from detector import storage
-from detector.batch.records import Options
+from detector.batch.records import Options, plain
 from detector.errors import UsageError
 from detector.sources import Failure
 from detector.verdict import LABELS, Verdict, to_json
@@ -28,23 +30,38 @@ TABLE = tuple(c for f in FIELDS for c in FLAT.get(f, (f,)))
 
 
 def check_columns(columns: Sequence[str]) -> tuple[str, ...]:
-    """The columns, if the wire format has them all. Raises UsageError with those that it has."""
+    """The columns, if the wire format or a table has them all. Raises UsageError with those that they have."""
+    known = tuple(dict.fromkeys((*FIELDS, *TABLE)))
+    if not columns:
+        raise UsageError(f"--columns names none; the columns are {', '.join(known)}")
     for name in columns:
-        if name not in FIELDS:
-            raise UsageError(f"no column is called {name!r}; the columns are {', '.join(FIELDS)}")
-    return tuple(f for f in FIELDS if f in columns)
+        if name not in known:
+            raise UsageError(f"no column is called {name!r}; the columns are {', '.join(known)}")
+    return tuple(c for c in known if c in columns)
+
+
+@lru_cache(maxsize=1)
+def chosen(options: Options) -> Mapping[str, tuple[str, ...]]:
+    """The fields that come out, each with its columns in a table; errors always do."""
+    every = {f: FLAT.get(f, (f,)) for f in FIELDS}
+    if options.columns is None:
+        return every
+    named = {*options.columns, "error"}
+    some = {f: columns if f in named else tuple(c for c in columns if c in named) for f, columns in every.items()}
+    return {f: columns for f, columns in some.items() if columns}
 
 
 def to_fields(outcome: Outcome, fields: Mapping[str, Any], options: Options) -> dict[str, Any]:
     """A row: the verdict's fields, then those kept; one that has a verdict's name is kept as `input.NAME`."""
     # contributions are built when asked for, which is a tenth of a short article's time
-    shown = options.contributions if options.columns is None or "contributions" in options.columns else 0
+    out = chosen(options)
+    shown = options.contributions if "contributions" in out else 0
     row = outcome.to_dict(shown) if isinstance(outcome, Verdict) else outcome.to_dict()
-    if options.columns is not None:
-        row = {k: v for k, v in row.items() if k in options.columns or k == "error"}
+    row = {k: v for k, v in row.items() if k in out}
     for name in fields if options.keep is None else options.keep:
         if name in fields:
-            row[kept_name(name)] = fields[name]
+            # Parquet has types for what JSON and CSV have not
+            row[kept_name(name)] = fields[name] if options.form == "parquet" else plain(fields[name])
     return row
 
 
@@ -64,8 +81,7 @@ def flatten(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def table_columns(options: Options) -> tuple[str, ...]:
     """The columns of a CSV or Parquet output, in order."""
-    own = FIELDS if options.columns is None else [f for f in FIELDS if f in options.columns or f == "error"]
-    return (*(c for f in own for c in FLAT.get(f, (f,))), *map(kept_name, options.keep or ()))
+    return (*chain.from_iterable(chosen(options).values()), *map(kept_name, options.keep or ()))
 
 
 def encode(rows: Sequence[Mapping[str, Any]], options: Options, types: Mapping[str, Any]) -> bytes:
@@ -85,9 +101,13 @@ def head(options: Options) -> bytes:
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
-    written = io.StringIO(newline="")
-    csv.writer(written, lineterminator="\n").writerows(rows)
-    return written.getvalue().encode("utf-8", "backslashreplace")
+    lines = []
+    for row in rows:
+        line = io.StringIO(newline="")
+        # Python 3.11 and 3.12 quote a carriage return only where it is part of the line end
+        csv.writer(line, lineterminator="\r\n").writerow(row)
+        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines).encode("utf-8", "backslashreplace")
 
 
 def _cell(value: Any) -> Any:

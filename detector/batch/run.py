@@ -23,12 +23,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from detector import __version__, storage
-from detector.batch import chunks, engines, rows
+from detector.batch import chunks, columns, engines, rows
 from detector.batch.chunks import Chunk, Identity, Inputs
 from detector.batch.engines import WorkerError
 from detector.batch.records import Options
 from detector.batch.work import SHOWN, Done, Repeats, Tally, Task
-from detector.errors import DetectorError, InputError, UsageError
+from detector.errors import DetectorError, UsageError
 from detector.scoring import Detector
 from detector.sources import STDIN, Note
 from detector.storage import is_special
@@ -101,8 +101,8 @@ def run(
     the errors allowed, OSError where reading or writing breaks off. All but the first can be resumed.
     """
     identity = chunks.identify(job.inputs)
-    job = replace(job, options=_settle(job.options, identity, job.kind))
-    types = _types(job.options, identity, job.kind)
+    options, types = columns.settle(job.options, identity, job.kind)
+    job = replace(job, options=options)
     if job.streams:
         yield from _stream(job, identity, types, detector, stdin, stdout, note)
     else:
@@ -112,41 +112,15 @@ def run(
 def survey(job: Job, stdin: BinaryIO | None, note: Note) -> Generator[Progress, None, None]:
     """Reads everything, scores and writes nothing: how far it is, after each chunk."""
     identity = chunks.identify(job.inputs)
+    options, _ = columns.settle(job.options, identity, job.kind)
     progress, ids = Progress(Tally(), identity.bytes), Ids(None)
-    cut = chunks.cut(job.inputs, job.options, stdin)
-    tasks = (Task(i, chunk, job.options, {}, None, None, None, None, "") for i, chunk in enumerate(cut))
+    cut = chunks.cut(job.inputs, options, stdin)
+    tasks = (Task(i, chunk, options, {}, None, None, None, None, "") for i, chunk in enumerate(cut))
     for done in engines.spread(tasks, None, 1):
         _add(progress, ids, done, note)
         yield progress
     progress.tally.duplicates = ids.duplicates()
     yield progress
-
-
-def _settle(options: Options, identity: Identity, kind: str | None) -> Options:
-    """Options with nothing left open: which fields are kept."""
-    if identity.pages and options.keep is not None and options.text_field not in options.keep:
-        # offsets count in the text that was read out of the page, so it stands beside them
-        options = replace(options, keep=(*options.keep, options.text_field))
-    if options.keep is None and options.form != "jsonl":
-        path = identity.first
-        if path is None or chunks.kind_of(path, kind) == "jsonl":
-            raise UsageError(
-                f"--keep all into {options.form} needs a fixed set of columns, which JSONL has not: name the fields"
-            )
-        options = replace(options, keep=chunks.columns_of(path, chunks.kind_of(path, kind)))
-    return options
-
-
-def _types(options: Options, identity: Identity, kind: str | None) -> Mapping[str, Any]:
-    """The types of kept columns in Parquet out of Parquet; other fields are strings there."""
-    path = identity.first
-    if options.form != "parquet" or path is None or chunks.kind_of(path, kind) != "parquet" or not options.keep:
-        return {}
-    try:
-        schema = chunks.open_parquet(path).schema_arrow
-    except (OSError, InputError):
-        return {}  # it will be named when its turn comes
-    return {rows.kept_name(n): schema.field(n).type for n in options.keep if n in schema.names}
 
 
 def _tasks(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from detector.batch.records import plain
 from detector.errors import UsageError
 
 try:
@@ -79,16 +80,29 @@ def to_table(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     for row in rows:
         for name, values in columns.items():
             values.append(row.get(name))
-    return pa.table([_array(columns[f.name], f.type) for f in schema], schema=schema)
+    return pa.table([_array(columns[f.name], f) for f in schema], schema=schema)
 
 
-def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_string(kind):
-        values = [v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values]
+def _array(values: list[Any], field: pa.Field) -> pa.Array:
+    if any(is_kind(field.type) for is_kind in _STRINGS):
+        values = [_string(v) for v in values]
     try:
-        return pa.array(values, kind)
-    except UnicodeEncodeError:
-        return pa.array([_encodable(v) for v in values], kind)
+        try:
+            return pa.array(values, field.type)
+        except UnicodeEncodeError:
+            return pa.array([_encodable(v) for v in values], field.type)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        raise UsageError(
+            f"column {field.name!r} holds what is no {field.type} in Parquet: leave it out of --keep, or write JSONL"
+        ) from None
+
+
+_STRINGS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+
+
+def _string(value: Any) -> str | None:
+    value = plain(value)
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _encodable(value: Any) -> Any:

@@ -75,7 +75,7 @@ def run_batch(
     ],
     text_field: Annotated[str, typer.Option(metavar="FIELD", help="The field that holds the text.")] = "text",
     id_field: Annotated[
-        str, typer.Option(metavar="FIELD", help="The field that holds the id; where it is missing: the line number.")
+        str, typer.Option(metavar="FIELD", help="The field that holds the id; where there is none: the line number.")
     ] = "id",
     keep: Annotated[str, typer.Option(metavar="FIELD[,FIELD]|all", help="Fields that are carried through.")] = "",
     columns: Annotated[
@@ -204,7 +204,7 @@ def run_batch(
 
 
 def _names(given: str) -> list[str]:
-    return [name.strip() for name in given.split(",") if name.strip()]
+    return list(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
 
 
 def _refuse_same(file: str, target: str, option: str) -> None:
