@@ -176,8 +176,8 @@ def test_folder_with_loops_and_broken_links_is_read_once(tmp_path: Path):
     (tmp_path / "b.txt").symlink_to("nowhere")
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
     os.mkfifo(tmp_path / "pipe.txt")
-    for given in (tmp_path, tmp_path / "*.txt"):
-        found = list(read_all([str(given)], None, fail_on_note))
+    for where in (tmp_path, tmp_path / "*.txt"):
+        found = list(read_all([str(where)], None, fail_on_note))
         assert [(os.path.basename(x.id or ""), type(x)) for x in found] == [("a.txt", Article), ("b.txt", Failure)]
 
 
