@@ -108,21 +108,25 @@ def _refuse_damage(read: Read) -> Read:
     return read_or_refuse
 
 
+_ZSTD_BYTES = 1 << 10  # at a time: they may hold 32 MB, and all that they hold comes at once
+
+
 def _zstd(raw: BinaryIO) -> Read:
     try:
         import zstandard
     except ImportError:
         raise OSError(0, ZSTD) from None
-    # The library's own stream says nothing when a frame is cut short.
-    frame, fed = zstandard.ZstdDecompressor().decompressobj(), False
+    # The library's own stream says nothing when a frame is cut short. Public dumps have windows of up to 2 GB.
+    frames = zstandard.ZstdDecompressor(max_window_size=1 << zstandard.WINDOWLOG_MAX)
+    frame, fed = frames.decompressobj(), False
 
     def read(n: int) -> bytes:
         nonlocal frame, fed
         while True:
-            data = frame.unused_data if frame.eof else raw.read(1 << 16)
+            data = frame.unused_data if frame.eof else b""
+            data = data or raw.read(_ZSTD_BYTES)
             if frame.eof:
-                data = data or raw.read(1 << 16)
-                frame, fed = zstandard.ZstdDecompressor().decompressobj(), False
+                frame, fed = frames.decompressobj(), False
             if not data:
                 if fed:
                     raise EOFError

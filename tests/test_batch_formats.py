@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from command import Result, run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector import storage
 from detector.batch import Inputs, Options, chunks, read_articles
 from detector.sources import Failure, visible_text
 
@@ -205,17 +207,54 @@ def test_invalid_utf8_within_a_gzip_is_one_error_row(tmp_path: Path):
     assert (result.code, errors) == (3, [None] * 3 + ["malformed_json"] + [None] * 4)
 
 
-@pytest.mark.parametrize("name", ["in.jsonl.gz", "in.jsonl.zst"])
-def test_compressed_file_cut_short_gives_its_whole_records_and_is_named(name: str, tmp_path: Path):
-    rows = [{"id": str(i), "text": "x", "noise": os.urandom(200).hex()} for i in range(2000)]
-    data = gzip.compress(as_jsonl(rows)) if name.endswith("gz") else zstandard.compress(as_jsonl(rows))
-    result = score(tmp_path, name, data[: len(data) // 2], "--columns", "id", "--chunk", 100)
-    ids = [row["id"] for row in rows_of(tmp_path / "out.jsonl")]
+NOISY = [{"id": str(i), "text": "x", "noise": os.urandom(200).hex()} for i in range(2000)]
+
+
+@pytest.mark.parametrize("chunk", [100, 256])
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+@pytest.mark.parametrize(("kind", "encode", "heads"), [("jsonl", as_jsonl, 0), ("csv", as_csv, 1)])
+def test_compressed_file_cut_short_gives_its_whole_records_and_is_named(
+    kind: str, encode: Any, heads: int, ending: str, chunk: int, tmp_path: Path
+):
+    data = gzip.compress(encode(NOISY)) if ending == "gz" else zstandard.compress(encode(NOISY))
+    cut = data[: len(data) // 2]
+    reader = zlib.decompressobj(31) if ending == "gz" else zstandard.ZstdDecompressor().decompressobj()
+    whole = reader.decompress(cut).count(b"\n") - heads
+    result = score(tmp_path, f"in.{kind}.{ending}", cut, "--columns", "id", "--chunk", chunk)
     assert result.code == 3
-    assert 500 < len(ids) < 1500
-    assert ids == [str(i) for i in range(len(ids))]
-    assert f"damaged or cut short (EOFError) (its first {len(ids):,} records were read)" in result.err
+    assert [row["id"] for row in rows_of(tmp_path / "out.jsonl")] == [str(i) for i in range(whole)]
+    assert f"damaged or cut short (EOFError) (its first {whole:,} records were read)" in result.err
     assert "1 files could not be read, or not to their end" in result.err
+
+
+@pytest.mark.parametrize(("ending", "compress"), [("gz", gzip.compress), ("zst", zstandard.compress)])
+def test_compressed_file_with_garbage_behind_it_is_read_to_there(ending: str, compress: Any, tmp_path: Path):
+    result = score(tmp_path, f"in.jsonl.{ending}", compress(as_jsonl(ROWS)) + b"garbage")
+    assert (result.code, len(rows_of(tmp_path / "out.jsonl"))) == (3, len(ROWS))
+    assert "(its first 7 records were read)" in result.err
+
+
+def zstd_frame(window: int, blocks: bytes) -> bytes:
+    """A frame of zstd with a window of 2**window bytes (RFC 8878, 3.1.1)."""
+    return b"\x28\xb5\x2f\xfd\x00" + bytes([(window - 10) << 3]) + blocks
+
+
+def test_zstd_with_the_longest_window(tmp_path: Path):
+    data = as_jsonl(ROWS)
+    block = (len(data) << 3 | 1).to_bytes(3, "little") + data  # stored as it is, the last one
+    assert score(tmp_path, "in.jsonl.zst", zstd_frame(31, block)).code == 0
+    assert len(rows_of(tmp_path / "out.jsonl")) == len(ROWS)
+
+
+def test_zstd_is_never_held_however_much_it_holds(tmp_path: Path):
+    repeat = (1 << 17 << 3 | 1 << 1).to_bytes(3, "little") + b"x"  # 128 KB in four bytes
+    path = tmp_path / "in.jsonl.zst"
+    path.write_bytes(zstd_frame(17, repeat * 2_000 + b"\x01\x00\x00") + zstandard.compress(b"\n" + as_jsonl(ROWS)))
+    with storage.reading(str(path)) as (read, _):
+        sizes = [len(data) for data in iter(lambda: read(1 << 20), b"")]
+    assert (sum(sizes) > 2_000 << 17, max(sizes) <= 32 << 20) == (True, True)
+    run("batch", path, "--output", tmp_path / "out.jsonl")
+    assert [row.get("error", {}).get("code") for row in rows_of(tmp_path / "out.jsonl")] == ["too_long"] + [None] * 7
 
 
 def test_parquet_cut_short_is_named_and_the_others_are_read(tmp_path: Path):

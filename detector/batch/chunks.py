@@ -243,7 +243,7 @@ def _gather(
     travels: bool,
     eager: bool,
 ) -> Iterator[Chunk]:
-    header, offset = tuple[str, ...](), 0
+    header, offset, broken = tuple[str, ...](), 0, list[OSError]()
     groups: Iterable[list[Line]] = split(read)
     if kind in SEPARATORS:
         rows = split_rows(chain.from_iterable(groups), SEPARATORS[kind])
@@ -256,7 +256,13 @@ def _gather(
         position = before + (tell() if travels else offset + size)
         return Chunk(path, kind, kept, held[0].begin, digest.hexdigest(), position, offset, size, tuple(header), data)
 
-    for group in groups:
+    def readable() -> Iterator[list[Line]]:
+        try:
+            yield from groups
+        except OSError as e:  # what was read before is a chunk first
+            broken.append(e)
+
+    for group in readable():
         for line in group:
             if left is not None and left == kept:
                 break
@@ -278,6 +284,8 @@ def _gather(
             return
     if held:
         yield chunk()
+    if broken:
+        raise broken[0]
 
 
 def split(read: Read, number: int = 1) -> Iterator[list[Line]]:
