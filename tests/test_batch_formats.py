@@ -191,6 +191,19 @@ def test_csv_with_a_quote_that_never_ends_is_one_row(tmp_path: Path):
     assert (result.code, [r["id"] for r in rows_of(tmp_path / "out.jsonl")]) == (0, ["a", "b"])
 
 
+@pytest.mark.parametrize(
+    "long",
+    [b"b," + b"word " * 7_000_000, b'b,"first\n' + b"word " * 7_000_000 + b'"', b'b,"' + b"word " * 7_000_000 + b'\n"'],
+    ids=["in one line", "cell that ends in it", "cell that begins in it"],
+)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_csv_row_that_is_too_long_is_one_row(long: bytes, jobs: int, tmp_path: Path):
+    result = score(tmp_path, "in.csv", b"id,text\na,fine\n" + long + b"\nc,fine\nd,fine\n", "--jobs", jobs)
+    rows = rows_of(tmp_path / "out.jsonl")
+    assert (result.code, [r["id"] for r in rows]) == (3, ["a", "3", "c", "d"])
+    assert [r.get("error", {}).get("code") for r in rows] == [None, "too_long", None, None]
+
+
 def test_csv_without_the_column_is_named_and_skipped(tmp_path: Path):
     result = score(tmp_path, "in.csv", b"id,body\na,x\n")
     assert result.code == 3

@@ -37,13 +37,15 @@ SEPARATORS = {"csv": ",", "tsv": "\t"}
 class Line(NamedTuple):
     """A record's bytes; None if there are more than MAX_LINE_BYTES. Numbers count lines from 1.
 
-    `size` counts from the line `begin`: blank lines before a row of CSV are read with it.
+    `size` counts from the line `begin`: blank lines before a row of CSV are read with it. `quotes` are those of a line
+    that is too long: they say whether a cell of CSV ends in it.
     """
 
     number: int
     data: bytes | None
     size: int
     begin: int
+    quotes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,21 +292,25 @@ def _gather(
 
 def split(read: Read, number: int = 1) -> Iterator[list[Line]]:
     """The lines that each read completed, the last one at the end; one that is too long is never held."""
-    held, size = list[bytes](), 0
+    held, size, quotes = list[bytes](), 0, 0
     while data := read(1 << 20):
         *ended, rest = data.split(b"\n")
         group = []
         for piece in ended:
             size += len(piece) + 1
-            whole = b"".join((*held, piece, b"\n")) if size <= MAX_LINE_BYTES else None
-            group.append(Line(number, whole, size, number))
-            held, size, number = [], 0, number + 1
+            if size <= MAX_LINE_BYTES:
+                group.append(Line(number, b"".join((*held, piece, b"\n")), size, number))
+            else:
+                group.append(Line(number, None, size, number, quotes + piece.count(b'"')))
+            held, size, quotes, number = [], 0, 0, number + 1
         if rest:
             size += len(rest)
+            quotes += rest.count(b'"')
             held = [*held, rest] if size <= MAX_LINE_BYTES else []
         yield group
     if size:
-        yield [Line(number, b"".join(held) if size <= MAX_LINE_BYTES else None, size, number)]
+        short = size <= MAX_LINE_BYTES
+        yield [Line(number, b"".join(held), size, number) if short else Line(number, None, size, number, quotes)]
 
 
 def split_rows(lines: Iterator[Line], separator: str) -> Iterator[Line]:
@@ -315,11 +321,8 @@ def split_rows(lines: Iterator[Line], separator: str) -> Iterator[Line]:
         for line in lines:
             taken.append(line)
             # quotes and separators are ASCII, so any encoding that keeps bytes shows where rows end
-            yield (
-                "\n"
-                if line.data is None
-                else line.data.removeprefix(BOM if line.number == 1 else b"").decode("latin-1")
-            )
+            data = (b'"x\n' if line.quotes % 2 else b"x\n") if line.data is None else line.data
+            yield data.removeprefix(BOM if line.number == 1 else b"").decode("latin-1")
 
     csv.field_size_limit(MAX_LINE_BYTES)
     reader = csv.reader(texts(), delimiter=separator)
