@@ -294,6 +294,40 @@ def test_parquet_text_that_is_not_utf8_is_an_error_row(tmp_path: Path):
     assert [r.get("error", {}).get("code") for r in rows_of(tmp_path / "out.jsonl")] == [None, "not_text"]
 
 
+@pytest.mark.parametrize("out", ["out.jsonl", "out.csv", "out.parquet"])
+def test_parquet_values_that_python_has_not_are_carried(out: str, tmp_path: Path):
+    broken = pa.Array.from_buffers(pa.string(), 2, pa.array([b"fine", b"na\xefve"], pa.binary()).buffers())
+    ends = pa.array([0, 1, 2], pa.int32())
+    columns = {
+        "id": broken,
+        "text": broken,
+        "flat": broken,
+        "list": pa.ListArray.from_arrays(ends, broken),
+        "struct": pa.StructArray.from_arrays([broken, pa.array([1, 2])], ["name", "n"]),
+        "map": pa.MapArray.from_arrays(ends, broken, broken),
+        "far": pa.array([None, 1 << 59], pa.timestamp("us")),  # the year 20237
+        "later": pa.array([[], [1 << 30]], pa.list_(pa.date32())),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    result = run("batch", tmp_path / "in.parquet", "--output", tmp_path / out, "--keep", "all")
+    assert result.code == 3
+    if out == "out.jsonl":
+        first, row = rows_of(tmp_path / out)
+        assert (first["id"], first["flat"], first["far"]) == ("fine", "fine", None)
+        assert (row["error"]["code"], row["text"], row["flat"]) == ("not_text", "na\\xefve", "na\\xefve")
+        assert (row["list"], row["struct"]) == (["na\\xefve"], {"name": "na\\xefve", "n": 2})
+        assert (row["far"], row["later"]) == (1 << 59, [1 << 30])
+    if out == "out.parquet":
+        told = pq.read_table(tmp_path / out)
+        assert told["far"].combine_chunks() == columns["far"]
+        assert told["map"].to_pylist()[1] == [("na\\xefve", "na\\xefve")]
+
+
+def test_parquet_without_a_text_is_error_rows(tmp_path: Path):
+    result = score(tmp_path, "in.parquet", as_parquet([{"text": i} for i in range(3)]))
+    assert (result.code, "3 failed (not_text 3)" in result.err) == (3, True)
+
+
 def test_empty_files_of_every_kind(tmp_path: Path):
     (tmp_path / "a.jsonl").touch()
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(b""))

@@ -6,6 +6,7 @@ A chunk says where its records are, so that a worker reads them itself; what can
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import os
@@ -480,13 +481,20 @@ def _read_parquet(chunk: Chunk, options: Options) -> Iterator[tuple[int, Record,
 
     assert isinstance(chunk.data, bytes), "Parquet travels"
     (batch,) = pa.ipc.open_stream(chunk.data)
+    strings = [f.name for f in batch.schema if f.type in (pa.string(), pa.large_string(), pa.string_view())]
     for number, fields in enumerate(rows_of(batch), chunk.first):
         if is_sampled(number, options.sample):
-            yield number, from_fields(fields, number, options), len(fields.get(options.text_field) or "")
+            record = from_fields(fields, number, options)  # refuses a text that is bytes; other fields are carried
+            fields.update({n: _escape(fields[n]) for n in strings if isinstance(fields[n], bytes)})
+            yield number, record, len(getattr(record.given, "text", ""))
+
+
+def _escape(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
 
 
 def rows_of(batch: Any) -> Iterator[dict[str, Any]]:
-    """The rows of an Arrow batch; a string that is not UTF-8 comes as its bytes."""
+    """The rows of an Arrow batch; a string that is not UTF-8 comes as its bytes, and escaped where it is nested."""
     columns = {name: _values(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
     for i in range(len(batch)):
         yield {name: values[i] for name, values in columns.items()}
@@ -495,14 +503,26 @@ def rows_of(batch: Any) -> Iterator[dict[str, Any]]:
 def _values(column: Any) -> list[Any]:
     try:
         values: list[Any] = column.to_pylist()
-    except UnicodeDecodeError:
-        values = []
-        for scalar in column:
-            try:
-                values.append(scalar.as_py())
-            except UnicodeDecodeError:
-                values.append(scalar.as_buffer().to_pybytes())
+    except (ValueError, OverflowError):
+        values = [_value(scalar, nested=False) for scalar in column]
     return values
+
+
+def _value(scalar: Any, nested: bool = True) -> Any:
+    """A scalar that Python may have no value for: a string that is not UTF-8, a date after the year 9999."""
+    import pyarrow as pa
+
+    with contextlib.suppress(ValueError, OverflowError):
+        return scalar.as_py()
+    if isinstance(scalar, pa.StructScalar):
+        return {f.name: _value(scalar[i]) for i, f in enumerate(scalar.type)}
+    if isinstance(scalar, pa.ListScalar):
+        values = [_value(v) for v in scalar.values]
+        return [tuple(v.values()) for v in values] if isinstance(scalar, pa.MapScalar) else values
+    if not hasattr(scalar, "as_buffer"):
+        return scalar.value  # a time as its number, which Parquet takes back
+    data = scalar.as_buffer().to_pybytes()
+    return _escape(data) if nested else data
 
 
 def read_articles(
