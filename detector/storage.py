@@ -24,6 +24,14 @@ def place(path: str, base: str) -> str:
     return path if is_url(path) else os.path.join(base, path)
 
 
+def spell(path: str) -> str:
+    """A path or URL in full, the same however it was given."""
+    if is_url(path):
+        system, inner = filesystem(path)
+        path = system.unstrip_protocol(inner).removeprefix("file://")
+    return path if is_url(path) else os.path.abspath(path)
+
+
 def is_special(path: str) -> bool:
     """Whether `path` is a pipe or a device, which is written as it comes and never replaced."""
     return not is_url(path) and os.path.exists(path) and not os.path.isfile(path)
@@ -58,18 +66,6 @@ def identify(path: str) -> tuple[int, str]:
     info = system.info(inner)
     stamp = next((info[k] for k in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated") if k in info), "")
     return int(info["size"] or 0), str(stamp)
-
-
-def find(url: str) -> list[str]:
-    """The files that a URL names: itself, those in the folder that it is, or those that match it as a pattern."""
-    system, inner = filesystem(url)
-    if any(c in inner for c in "*?["):
-        found = sorted(p for p in system.glob(inner) if system.isfile(p))
-    elif system.isdir(inner):
-        found = sorted(system.find(inner))
-    else:
-        return [url]
-    return [system.unstrip_protocol(p) for p in found]
 
 
 Read = Callable[[int], bytes]  # at most so many bytes, as soon as there are any; none at the end

@@ -406,6 +406,41 @@ def test_store_behind_a_url_is_read_and_written(tmp_path: Path):
     assert list(store.find("/out")) == ["/out/v.jsonl"]
 
 
+def test_folder_behind_a_url_is_searched_as_one_here(tmp_path: Path):
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install 'detector[remote]'")
+    for name in ("a.jsonl", "b/c.jsonl", "_SUCCESS", "photo.jpg", ".hidden.jsonl", ".cache/d.jsonl"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(as_jsonl([{"id": name, "text": TEXT}]))
+    for path in (tmp_path / "in", f"file://{tmp_path}/in"):
+        assert [row["id"] for row in run("batch", path, "--output", "-").rows] == ["a.jsonl", "b/c.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [("none/*", "no file matches"), ("**.txt", "no file matches"), ("empty", "holds no text file")],
+)
+def test_url_that_names_nothing_is_an_error(given: str, sentence: str, tmp_path: Path):
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install 'detector[remote]'")
+    (tmp_path / "empty").mkdir()
+    result = run("batch", f"file://{tmp_path}/{given}", "--output", tmp_path / "o")
+    assert (result.code, sentence in result.err) == (3, True)
+    assert os.listdir(tmp_path) == ["empty"]
+
+
+@pytest.mark.parametrize("url", ["file://{}", "file://{}/", "file://{}/**", "{}"])
+@pytest.mark.parametrize("out", ["file://{}/out.jsonl", "file://{}//out.jsonl", "{}/out.jsonl"])
+def test_output_within_the_folder_that_is_read_is_no_input(url: str, out: str, tmp_path: Path):
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install 'detector[remote]'")
+    (tmp_path / "in.jsonl").write_bytes(as_jsonl([{"id": str(i)} for i in range(9)]))
+    again = ("batch", url.format(tmp_path), "--output", out.format(tmp_path), "--run-dir", tmp_path / "run")
+    assert "stopped: 4 errors" in run(*again, "--chunk", 2, "--max-errors", 3).err
+    result = run(*again, "--chunk", 2)
+    assert (result.code, "(4 records were done before)" in result.err) == (3, True)
+    assert [row["id"] for row in rows_of(tmp_path / "out.jsonl")] == [str(i) for i in range(9)]
+    assert sorted(os.listdir(tmp_path)) == ["in.jsonl", "out.jsonl"]
+
+
 def test_url_without_its_library_is_a_usage_error(tmp_path: Path):
     result = run("batch", "nosuch://bucket/x.jsonl", "--output", tmp_path / "o")
     assert (result.code, "fsspec plugin" in result.err) == (2, True)

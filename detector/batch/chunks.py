@@ -88,12 +88,12 @@ class Inputs:
 
     def files(self) -> Iterator[str | Failure]:
         """The files that there are, in order, one at a time."""
+        own = tuple(f"{storage.spell(path)}/" for path in self.but)
         for given in self.paths:
-            found = storage.find(given) if storage.is_url(given) else sources.expand(given, SEARCHED)
-            yield from (path for path in found if isinstance(path, Failure) or not self._is_left_out(path))
-
-    def _is_left_out(self, path: str) -> bool:
-        return any(f"{os.path.abspath(path)}/".startswith(f"{os.path.abspath(but)}/") for but in self.but)
+            expand = sources.expand_url if storage.is_url(given) else sources.expand
+            for path in expand(given, SEARCHED):
+                if isinstance(path, Failure) or not f"{storage.spell(path)}/".startswith(own):
+                    yield path
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class Job:
     @property
     def inputs(self) -> Inputs:
         """What is read, its own output left out."""
-        own = () if self.streams or storage.is_url(self.output) else (self.output, self.run_folder)
+        own = () if self.streams else (self.output, self.parts_folder, self.run_folder)
         return Inputs(self.paths, self.kind, own)
 
     @property
@@ -79,6 +79,11 @@ class Job:
         if self.folder:
             return self.folder
         return f"{self.output.rsplit('/', 1)[-1]}.run" if storage.is_url(self.output) else f"{self.output}.run"
+
+    @property
+    def parts_folder(self) -> str:
+        """Where the rows of each chunk stand: in the store that OUT is in."""
+        return f"{self.output}.parts" if storage.is_url(self.output) else f"{self.run_folder}/parts"
 
 
 @dataclass(slots=True)
@@ -224,7 +229,7 @@ def _keep(
     job: Job, identity: Identity, types: Mapping[str, Any], detector: Detector, stdin: BinaryIO | None, note: Note
 ) -> Iterator[Progress]:
     with _locked(job) as folder:
-        parts = f"{job.output}.parts" if storage.is_url(job.output) else str(folder / "parts")
+        parts = job.parts_folder
         _begin(job, folder, parts, _describe(job, identity, detector))
         with Manifest(folder, parts) as manifest:
             progress = Progress(manifest.tally, identity.bytes, resumed=manifest.tally.records)
