@@ -188,6 +188,15 @@ def _check_errors(job: Job, tally: Tally, over: bool) -> None:
         raise StoppedError(f"stopped: {errors:,} errors in {tally.records:,} records are more than --max-errors allows")
 
 
+def _check_unchanged(job: Job, identity: Identity) -> None:
+    """Raises UsageError where an input is no longer what it was when the run began."""
+    now = chunks.identify(job.inputs)
+    if now != identity:
+        same = set(map(tuple, now.records))
+        changed = next((r[0] for r in identity.records if tuple(r) not in same), "the input")
+        raise UsageError(f"{changed} changed while it was read: begin anew with --restart")
+
+
 def _stream(
     job: Job,
     identity: Identity,
@@ -253,6 +262,7 @@ def _keep(
                     _check_errors(job, progress.tally, over=False)
                     yield progress
             _check_errors(job, progress.tally, over=True)
+            _check_unchanged(job, identity)
             progress.tally.duplicates = manifest.ids.duplicates()
             with storage.writing(job.output) as sink:
                 rows.join(manifest.parts(), sink, job.options, types)
