@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import errno
 import glob
 import os
@@ -179,7 +180,29 @@ def expand(path: str, suffixes: tuple[str, ...] = SUFFIXES) -> Iterator[str | Fa
             elif not _is_special(match):
                 yield match
         if not matches:
-            yield Failure(path, "not_found", "no file matches this pattern: check it")
+            yield _unmatched(path)
+
+
+def expand_url(url: str, suffixes: tuple[str, ...]) -> Iterator[str | Failure]:
+    """The files that a URL names: itself, those below the folder that it is, or those that match it as a pattern."""
+    system, inner = storage.filesystem(url)
+    system.invalidate_cache()  # what is there now counts, not what an earlier listing remembers
+    if glob.has_magic(inner):
+        infos: dict[str, Any] = {}
+        with contextlib.suppress(ValueError):  # ** beside other characters is no pattern there
+            infos = system.glob(inner, detail=True)
+        matches = sorted(path for path in infos if infos[path]["type"] != "directory")
+        yield from map(system.unstrip_protocol, matches)
+        if not matches:
+            yield _unmatched(url)
+    elif system.isdir(inner):
+        yield from _walk_url(system, inner, suffixes)
+    else:
+        yield url
+
+
+def _unmatched(pattern: str) -> Failure:
+    return Failure(pattern, "not_found", "no file matches this pattern: check it")
 
 
 def _walk(folder: str, suffixes: tuple[str, ...]) -> Iterator[str | Failure]:
@@ -197,8 +220,20 @@ def _walk(folder: str, suffixes: tuple[str, ...]) -> Iterator[str | Failure]:
         found = True
         yield unreadable(str(error.filename), error)
     if not found:
-        kinds = ", ".join(s for s in suffixes if not s.endswith((".gz", ".zst")))
-        yield Failure(folder, "no_text_files", f"the folder holds no text file ({kinds}): name the files themselves")
+        yield _textless(folder, suffixes)
+
+
+def _walk_url(system: Any, folder: str, suffixes: tuple[str, ...]) -> Iterator[str | Failure]:
+    below = ((path, path.removeprefix(folder)) for path in sorted(system.find(folder)))
+    found = [path for path, name in below if name.lower().endswith(suffixes) and "/." not in f"/{name}"]
+    yield from map(system.unstrip_protocol, found)
+    if not found:
+        yield _textless(system.unstrip_protocol(folder), suffixes)
+
+
+def _textless(folder: str, suffixes: tuple[str, ...]) -> Failure:
+    kinds = ", ".join(s for s in suffixes if not s.endswith((".gz", ".zst")))
+    return Failure(folder, "no_text_files", f"the folder holds no text file ({kinds}): name the files themselves")
 
 
 def _is_special(path: str) -> bool:

@@ -24,6 +24,14 @@ def place(path: str, base: str) -> str:
     return path if is_url(path) else os.path.join(base, path)
 
 
+def spell(path: str) -> str:
+    """A path or URL in full, the same however it was given."""
+    if is_url(path):
+        system, inner = filesystem(path)
+        path = system.unstrip_protocol(inner).removeprefix("file://")
+    return path if is_url(path) else os.path.abspath(path)
+
+
 def is_special(path: str) -> bool:
     """Whether `path` is a pipe or a device, which is written as it comes and never replaced."""
     return not is_url(path) and os.path.exists(path) and not os.path.isfile(path)
@@ -58,18 +66,6 @@ def identify(path: str) -> tuple[int, str]:
     info = system.info(inner)
     stamp = next((info[k] for k in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated") if k in info), "")
     return int(info["size"] or 0), str(stamp)
-
-
-def find(url: str) -> list[str]:
-    """The files that a URL names: itself, those in the folder that it is, or those that match it as a pattern."""
-    system, inner = filesystem(url)
-    if any(c in inner for c in "*?["):
-        found = sorted(p for p in system.glob(inner) if system.isfile(p))
-    elif system.isdir(inner):
-        found = sorted(system.find(inner))
-    else:
-        return [url]
-    return [system.unstrip_protocol(p) for p in found]
 
 
 Read = Callable[[int], bytes]  # at most so many bytes, as soon as there are any; none at the end
@@ -108,21 +104,25 @@ def _refuse_damage(read: Read) -> Read:
     return read_or_refuse
 
 
+_ZSTD_BYTES = 1 << 10  # at a time: they may hold 32 MB, and all that they hold comes at once
+
+
 def _zstd(raw: BinaryIO) -> Read:
     try:
         import zstandard
     except ImportError:
         raise OSError(0, ZSTD) from None
-    # The library's own stream says nothing when a frame is cut short.
-    frame, fed = zstandard.ZstdDecompressor().decompressobj(), False
+    # The library's own stream says nothing when a frame is cut short. Public dumps have windows of up to 2 GB.
+    frames = zstandard.ZstdDecompressor(max_window_size=1 << zstandard.WINDOWLOG_MAX)
+    frame, fed = frames.decompressobj(), False
 
     def read(n: int) -> bytes:
         nonlocal frame, fed
         while True:
-            data = frame.unused_data if frame.eof else raw.read(1 << 16)
+            data = frame.unused_data if frame.eof else b""
+            data = data or raw.read(_ZSTD_BYTES)
             if frame.eof:
-                data = data or raw.read(1 << 16)
-                frame, fed = zstandard.ZstdDecompressor().decompressobj(), False
+                frame, fed = frames.decompressobj(), False
             if not data:
                 if fed:
                     raise EOFError

@@ -280,6 +280,24 @@ def test_input_that_changed_is_refused(damage: Any, sentence: str, left: Path):
     assert not (left / "out").exists()
 
 
+def replace(path: Path) -> None:
+    path.with_name("new").write_bytes(path.read_bytes().replace(b"ferry", b"train"))
+    os.replace(path.with_name("new"), path)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("damage", [truncate, replace])
+def test_input_that_changes_while_it_is_read_is_noticed(damage: Any, jobs: int, tmp_path: Path):
+    source, out = write_records(tmp_path / "in.jsonl", 400), tmp_path / "out.jsonl"
+    run = begin(source, "--output", out, "--chunk", 10, "--jobs", jobs)
+    wait_for_chunks(run, tmp_path / "out.jsonl.run", 1)
+    damage(source)
+    err = run.communicate(timeout=120)[1].decode()
+    assert (run.returncode, out.exists()) == (2, False)
+    assert f"{source} changed while it was read: begin anew with --restart" in err
+    assert finish(source, "--output", out, "--restart")[0] == 3
+
+
 def test_other_options_are_refused_and_restart_forgets(left: Path):
     other = ("batch", "in", "--output", "out", "--chunk", 10, "--contributions", 2)
     refused = in_process(*other)

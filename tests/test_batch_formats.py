@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import zlib
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from command import Result, run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector import storage
 from detector.batch import Inputs, Options, chunks, read_articles
 from detector.errors import UsageError
 from detector.sources import Failure, visible_text
@@ -335,6 +337,19 @@ def test_csv_with_a_quote_that_never_ends_is_one_row(tmp_path: Path):
     assert (result.code, [r["id"] for r in rows_of(tmp_path / "out.jsonl")]) == (0, ["a", "b"])
 
 
+@pytest.mark.parametrize(
+    "long",
+    [b"b," + b"word " * 7_000_000, b'b,"first\n' + b"word " * 7_000_000 + b'"', b'b,"' + b"word " * 7_000_000 + b'\n"'],
+    ids=["in one line", "cell that ends in it", "cell that begins in it"],
+)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_csv_row_that_is_too_long_is_one_row(long: bytes, jobs: int, tmp_path: Path):
+    result = score(tmp_path, "in.csv", b"id,text\na,fine\n" + long + b"\nc,fine\nd,fine\n", "--jobs", jobs)
+    rows = rows_of(tmp_path / "out.jsonl")
+    assert (result.code, [r["id"] for r in rows]) == (3, ["a", "3", "c", "d"])
+    assert [r.get("error", {}).get("code") for r in rows] == [None, "too_long", None, None]
+
+
 def test_csv_without_the_column_is_named_and_skipped(tmp_path: Path):
     result = score(tmp_path, "in.csv", b"id,body\na,x\n")
     assert result.code == 3
@@ -351,17 +366,54 @@ def test_invalid_utf8_within_a_gzip_is_one_error_row(tmp_path: Path):
     assert (result.code, errors) == (3, [None] * 3 + ["malformed_json"] + [None] * 4)
 
 
-@pytest.mark.parametrize("name", ["in.jsonl.gz", "in.jsonl.zst"])
-def test_compressed_file_cut_short_gives_its_whole_records_and_is_named(name: str, tmp_path: Path):
-    rows = [{"id": str(i), "text": "x", "noise": os.urandom(200).hex()} for i in range(2000)]
-    data = gzip.compress(as_jsonl(rows)) if name.endswith("gz") else zstandard.compress(as_jsonl(rows))
-    result = score(tmp_path, name, data[: len(data) // 2], "--columns", "id", "--chunk", 100)
-    ids = [row["id"] for row in rows_of(tmp_path / "out.jsonl")]
+NOISY = [{"id": str(i), "text": "x", "noise": os.urandom(200).hex()} for i in range(2000)]
+
+
+@pytest.mark.parametrize("chunk", [100, 256])
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+@pytest.mark.parametrize(("kind", "encode", "heads"), [("jsonl", as_jsonl, 0), ("csv", as_csv, 1)])
+def test_compressed_file_cut_short_gives_its_whole_records_and_is_named(
+    kind: str, encode: Any, heads: int, ending: str, chunk: int, tmp_path: Path
+):
+    data = gzip.compress(encode(NOISY)) if ending == "gz" else zstandard.compress(encode(NOISY))
+    cut = data[: len(data) // 2]
+    reader = zlib.decompressobj(31) if ending == "gz" else zstandard.ZstdDecompressor().decompressobj()
+    whole = reader.decompress(cut).count(b"\n") - heads
+    result = score(tmp_path, f"in.{kind}.{ending}", cut, "--columns", "id", "--chunk", chunk)
     assert result.code == 3
-    assert 500 < len(ids) < 1500
-    assert ids == [str(i) for i in range(len(ids))]
-    assert f"damaged or cut short (EOFError) (its first {len(ids):,} records were read)" in result.err
+    assert [row["id"] for row in rows_of(tmp_path / "out.jsonl")] == [str(i) for i in range(whole)]
+    assert f"damaged or cut short (EOFError) (its first {whole:,} records were read)" in result.err
     assert "1 files could not be read, or not to their end" in result.err
+
+
+@pytest.mark.parametrize(("ending", "compress"), [("gz", gzip.compress), ("zst", zstandard.compress)])
+def test_compressed_file_with_garbage_behind_it_is_read_to_there(ending: str, compress: Any, tmp_path: Path):
+    result = score(tmp_path, f"in.jsonl.{ending}", compress(as_jsonl(ROWS)) + b"garbage")
+    assert (result.code, len(rows_of(tmp_path / "out.jsonl"))) == (3, len(ROWS))
+    assert "(its first 7 records were read)" in result.err
+
+
+def zstd_frame(window: int, blocks: bytes) -> bytes:
+    """A frame of zstd with a window of 2**window bytes (RFC 8878, 3.1.1)."""
+    return b"\x28\xb5\x2f\xfd\x00" + bytes([(window - 10) << 3]) + blocks
+
+
+def test_zstd_with_the_longest_window(tmp_path: Path):
+    data = as_jsonl(ROWS)
+    block = (len(data) << 3 | 1).to_bytes(3, "little") + data  # stored as it is, the last one
+    assert score(tmp_path, "in.jsonl.zst", zstd_frame(31, block)).code == 0
+    assert len(rows_of(tmp_path / "out.jsonl")) == len(ROWS)
+
+
+def test_zstd_is_never_held_however_much_it_holds(tmp_path: Path):
+    repeat = (1 << 17 << 3 | 1 << 1).to_bytes(3, "little") + b"x"  # 128 KB in four bytes
+    path = tmp_path / "in.jsonl.zst"
+    path.write_bytes(zstd_frame(17, repeat * 2_000 + b"\x01\x00\x00") + zstandard.compress(b"\n" + as_jsonl(ROWS)))
+    with storage.reading(str(path)) as (read, _):
+        sizes = [len(data) for data in iter(lambda: read(1 << 20), b"")]
+    assert (sum(sizes) > 2_000 << 17, max(sizes) <= 32 << 20) == (True, True)
+    run("batch", path, "--output", tmp_path / "out.jsonl")
+    assert [row.get("error", {}).get("code") for row in rows_of(tmp_path / "out.jsonl")] == ["too_long"] + [None] * 7
 
 
 def test_parquet_cut_short_is_named_and_the_others_are_read(tmp_path: Path):
@@ -386,6 +438,40 @@ def test_parquet_text_that_is_not_utf8_is_an_error_row(tmp_path: Path):
     result = run("batch", tmp_path / "in.parquet", "--output", tmp_path / "out.jsonl")
     assert result.code == 3
     assert [r.get("error", {}).get("code") for r in rows_of(tmp_path / "out.jsonl")] == [None, "not_text"]
+
+
+@pytest.mark.parametrize("out", ["out.jsonl", "out.csv", "out.parquet"])
+def test_parquet_values_that_python_has_not_are_carried(out: str, tmp_path: Path):
+    broken = pa.Array.from_buffers(pa.string(), 2, pa.array([b"fine", b"na\xefve"], pa.binary()).buffers())
+    ends = pa.array([0, 1, 2], pa.int32())
+    columns = {
+        "id": broken,
+        "text": broken,
+        "flat": broken,
+        "list": pa.ListArray.from_arrays(ends, broken),
+        "struct": pa.StructArray.from_arrays([broken, pa.array([1, 2])], ["name", "n"]),
+        "map": pa.MapArray.from_arrays(ends, broken, broken),
+        "far": pa.array([None, 1 << 59], pa.timestamp("us")),  # the year 20237
+        "later": pa.array([[], [1 << 30]], pa.list_(pa.date32())),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    result = run("batch", tmp_path / "in.parquet", "--output", tmp_path / out, "--keep", "all")
+    assert result.code == 3
+    if out == "out.jsonl":
+        first, row = rows_of(tmp_path / out)
+        assert (first["id"], first["flat"], first["far"]) == ("fine", "fine", None)
+        assert (row["error"]["code"], row["text"], row["flat"]) == ("not_text", "na\\xefve", "na\\xefve")
+        assert (row["list"], row["struct"]) == (["na\\xefve"], {"name": "na\\xefve", "n": 2})
+        assert (row["far"], row["later"]) == (1 << 59, [1 << 30])
+    if out == "out.parquet":
+        told = pq.read_table(tmp_path / out)
+        assert told["far"].combine_chunks() == columns["far"]
+        assert told["map"].to_pylist()[1] == [("na\\xefve", "na\\xefve")]
+
+
+def test_parquet_without_a_text_is_error_rows(tmp_path: Path):
+    result = score(tmp_path, "in.parquet", as_parquet([{"text": i} for i in range(3)]))
+    assert (result.code, "3 failed (not_text 3)" in result.err) == (3, True)
 
 
 def test_empty_files_of_every_kind(tmp_path: Path):
@@ -464,6 +550,41 @@ def test_store_behind_a_url_is_read_and_written(tmp_path: Path):
     assert result.code == 0
     assert [json.loads(line)["id"] for line in store.cat("/out/v.jsonl").splitlines()] == [r["id"] for r in ROWS]
     assert list(store.find("/out")) == ["/out/v.jsonl"]
+
+
+def test_folder_behind_a_url_is_searched_as_one_here(tmp_path: Path):
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install 'detector[remote]'")
+    for name in ("a.jsonl", "b/c.jsonl", "_SUCCESS", "photo.jpg", ".hidden.jsonl", ".cache/d.jsonl"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(as_jsonl([{"id": name, "text": TEXT}]))
+    for path in (tmp_path / "in", f"file://{tmp_path}/in"):
+        assert [row["id"] for row in run("batch", path, "--output", "-").rows] == ["a.jsonl", "b/c.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [("none/*", "no file matches"), ("**.txt", "no file matches"), ("empty", "holds no text file")],
+)
+def test_url_that_names_nothing_is_an_error(given: str, sentence: str, tmp_path: Path):
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install 'detector[remote]'")
+    (tmp_path / "empty").mkdir()
+    result = run("batch", f"file://{tmp_path}/{given}", "--output", tmp_path / "o")
+    assert (result.code, sentence in result.err) == (3, True)
+    assert os.listdir(tmp_path) == ["empty"]
+
+
+@pytest.mark.parametrize("url", ["file://{}", "file://{}/", "file://{}/**", "{}"])
+@pytest.mark.parametrize("out", ["file://{}/out.jsonl", "file://{}//out.jsonl", "{}/out.jsonl"])
+def test_output_within_the_folder_that_is_read_is_no_input(url: str, out: str, tmp_path: Path):
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install 'detector[remote]'")
+    (tmp_path / "in.jsonl").write_bytes(as_jsonl([{"id": str(i)} for i in range(9)]))
+    again = ("batch", url.format(tmp_path), "--output", out.format(tmp_path), "--run-dir", tmp_path / "run")
+    assert "stopped: 4 errors" in run(*again, "--chunk", 2, "--max-errors", 3).err
+    result = run(*again, "--chunk", 2)
+    assert (result.code, "(4 records were done before)" in result.err) == (3, True)
+    assert [row["id"] for row in rows_of(tmp_path / "out.jsonl")] == [str(i) for i in range(9)]
+    assert sorted(os.listdir(tmp_path)) == ["in.jsonl", "out.jsonl"]
 
 
 def test_url_without_its_library_is_a_usage_error(tmp_path: Path):

@@ -6,6 +6,7 @@ A chunk says where its records are, so that a worker reads them itself; what can
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import os
@@ -34,13 +35,15 @@ SEPARATORS = {"csv": ",", "tsv": "\t"}
 class Line(NamedTuple):
     """A record's bytes; None if there are more than MAX_LINE_BYTES. Numbers count lines from 1.
 
-    `size` counts from the line `begin`: blank lines before a row of CSV are read with it.
+    `size` counts from the line `begin`: blank lines before a row of CSV are read with it. `quotes` are those of a line
+    that is too long: they say whether a cell of CSV ends in it.
     """
 
     number: int
     data: bytes | None
     size: int
     begin: int
+    quotes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,12 @@ class Inputs:
 
     def files(self) -> Iterator[str | Failure]:
         """The files that there are, in order, one at a time."""
+        own = tuple(f"{storage.spell(path)}/" for path in self.but)
         for given in self.paths:
-            found = storage.find(given) if storage.is_url(given) else sources.expand(given, SEARCHED)
-            yield from (path for path in found if isinstance(path, Failure) or not self._is_left_out(path))
-
-    def _is_left_out(self, path: str) -> bool:
-        return any(f"{os.path.abspath(path)}/".startswith(f"{os.path.abspath(but)}/") for but in self.but)
+            expand = sources.expand_url if storage.is_url(given) else sources.expand
+            for path in expand(given, SEARCHED):
+                if isinstance(path, Failure) or not f"{storage.spell(path)}/".startswith(own):
+                    yield path
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +243,7 @@ def _gather(
     travels: bool,
     eager: bool,
 ) -> Iterator[Chunk]:
-    header, offset = tuple[str, ...](), 0
+    header, offset, broken = tuple[str, ...](), 0, list[OSError]()
     groups: Iterable[list[Line]] = split(read)
     if kind in SEPARATORS:
         rows = split_rows(chain.from_iterable(groups), SEPARATORS[kind])
@@ -253,7 +256,13 @@ def _gather(
         position = before + (tell() if travels else offset + size)
         return Chunk(path, kind, kept, held[0].begin, digest.hexdigest(), position, offset, size, tuple(header), data)
 
-    for group in groups:
+    def readable() -> Iterator[list[Line]]:
+        try:
+            yield from groups
+        except OSError as e:  # what was read before is a chunk first
+            broken.append(e)
+
+    for group in readable():
         for line in group:
             if left is not None and left == kept:
                 break
@@ -275,25 +284,31 @@ def _gather(
             return
     if held:
         yield chunk()
+    if broken:
+        raise broken[0]
 
 
 def split(read: Read, number: int = 1) -> Iterator[list[Line]]:
     """The lines that each read completed, the last one at the end; one that is too long is never held."""
-    held, size = list[bytes](), 0
+    held, size, quotes = list[bytes](), 0, 0
     while data := read(1 << 20):
         *ended, rest = data.split(b"\n")
         group = []
         for piece in ended:
             size += len(piece) + 1
-            whole = b"".join((*held, piece, b"\n")) if size <= MAX_LINE_BYTES else None
-            group.append(Line(number, whole, size, number))
-            held, size, number = [], 0, number + 1
+            if size <= MAX_LINE_BYTES:
+                group.append(Line(number, b"".join((*held, piece, b"\n")), size, number))
+            else:
+                group.append(Line(number, None, size, number, quotes + piece.count(b'"')))
+            held, size, quotes, number = [], 0, 0, number + 1
         if rest:
             size += len(rest)
+            quotes += rest.count(b'"')
             held = [*held, rest] if size <= MAX_LINE_BYTES else []
         yield group
     if size:
-        yield [Line(number, b"".join(held) if size <= MAX_LINE_BYTES else None, size, number)]
+        short = size <= MAX_LINE_BYTES
+        yield [Line(number, b"".join(held), size, number) if short else Line(number, None, size, number, quotes)]
 
 
 def split_rows(lines: Iterator[Line], separator: str) -> Iterator[Line]:
@@ -304,11 +319,8 @@ def split_rows(lines: Iterator[Line], separator: str) -> Iterator[Line]:
         for line in lines:
             taken.append(line)
             # quotes and separators are ASCII, so any encoding that keeps bytes shows where rows end
-            yield (
-                "\n"
-                if line.data is None
-                else line.data.removeprefix(BOM if line.number == 1 else b"").decode("latin-1")
-            )
+            data = (b'"x\n' if line.quotes % 2 else b"x\n") if line.data is None else line.data
+            yield data.removeprefix(BOM if line.number == 1 else b"").decode("latin-1")
 
     csv.field_size_limit(MAX_LINE_BYTES)
     reader = csv.reader(texts(), delimiter=separator)
@@ -466,13 +478,20 @@ def _read_parquet(chunk: Chunk, options: Options) -> Iterator[tuple[int, Record,
 
     assert isinstance(chunk.data, bytes), "Parquet travels"
     (batch,) = pa.ipc.open_stream(chunk.data)
+    strings = [f.name for f in batch.schema if f.type in (pa.string(), pa.large_string(), pa.string_view())]
     for number, fields in enumerate(rows_of(batch), chunk.first):
         if is_sampled(number, options.sample):
-            yield number, from_fields(fields, number, options), len(fields.get(options.text_field) or "")
+            record = from_fields(fields, number, options)  # refuses a text that is bytes; other fields are carried
+            fields.update({n: _escape(fields[n]) for n in strings if isinstance(fields[n], bytes)})
+            yield number, record, len(getattr(record.given, "text", ""))
+
+
+def _escape(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
 
 
 def rows_of(batch: Any) -> Iterator[dict[str, Any]]:
-    """The rows of an Arrow batch; a string that is not UTF-8 comes as its bytes."""
+    """The rows of an Arrow batch; a string that is not UTF-8 comes as its bytes, and escaped where it is nested."""
     columns = {name: _values(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
     for i in range(len(batch)):
         yield {name: values[i] for name, values in columns.items()}
@@ -481,14 +500,26 @@ def rows_of(batch: Any) -> Iterator[dict[str, Any]]:
 def _values(column: Any) -> list[Any]:
     try:
         values: list[Any] = column.to_pylist()
-    except UnicodeDecodeError:
-        values = []
-        for scalar in column:
-            try:
-                values.append(scalar.as_py())
-            except UnicodeDecodeError:
-                values.append(scalar.as_buffer().to_pybytes())
+    except (ValueError, OverflowError):
+        values = [_value(scalar, nested=False) for scalar in column]
     return values
+
+
+def _value(scalar: Any, nested: bool = True) -> Any:
+    """A scalar that Python may have no value for: a string that is not UTF-8, a date after the year 9999."""
+    import pyarrow as pa
+
+    with contextlib.suppress(ValueError, OverflowError):
+        return scalar.as_py()
+    if isinstance(scalar, pa.StructScalar):
+        return {f.name: _value(scalar[i]) for i, f in enumerate(scalar.type)}
+    if isinstance(scalar, pa.ListScalar):
+        values = [_value(v) for v in scalar.values]
+        return [tuple(v.values()) for v in values] if isinstance(scalar, pa.MapScalar) else values
+    if not hasattr(scalar, "as_buffer"):
+        return scalar.value  # a time as its number, which Parquet takes back
+    data = scalar.as_buffer().to_pybytes()
+    return _escape(data) if nested else data
 
 
 def read_articles(

@@ -72,7 +72,7 @@ class Job:
     @property
     def inputs(self) -> Inputs:
         """What is read, its own output left out."""
-        own = () if self.streams or storage.is_url(self.output) else (self.output, self.run_folder)
+        own = () if self.streams else (self.output, self.parts_folder, self.run_folder)
         return Inputs(self.paths, self.kind, own)
 
     @property
@@ -80,6 +80,11 @@ class Job:
         if self.folder:
             return self.folder
         return f"{self.output.rsplit('/', 1)[-1]}.run" if storage.is_url(self.output) else f"{self.output}.run"
+
+    @property
+    def parts_folder(self) -> str:
+        """Where the rows of each chunk stand: in the store that OUT is in."""
+        return f"{self.output}.parts" if storage.is_url(self.output) else f"{self.run_folder}/parts"
 
 
 @dataclass(slots=True)
@@ -158,6 +163,15 @@ def _check_errors(job: Job, tally: Tally, over: bool) -> None:
         raise StoppedError(f"stopped: {errors:,} errors in {tally.records:,} records are more than --max-errors allows")
 
 
+def _check_unchanged(job: Job, identity: Identity) -> None:
+    """Raises UsageError where an input is no longer what it was when the run began."""
+    now = chunks.identify(job.inputs)
+    if now != identity:
+        same = set(map(tuple, now.records))
+        changed = next((r[0] for r in identity.records if tuple(r) not in same), "the input")
+        raise UsageError(f"{changed} changed while it was read: begin anew with --restart")
+
+
 def _stream(
     job: Job,
     identity: Identity,
@@ -200,7 +214,7 @@ def _keep(
 ) -> Iterator[Progress]:
     with _locked(job) as folder:
         storage.try_writing(job.output)
-        parts = f"{job.output}.parts" if storage.is_url(job.output) else str(folder / "parts")
+        parts = job.parts_folder
         _begin(job, folder, parts, _describe(job, identity, detector))
         with Manifest(folder, parts) as manifest:
             progress = Progress(manifest.tally, identity.bytes, resumed=manifest.tally.records)
@@ -224,6 +238,7 @@ def _keep(
                     _check_errors(job, progress.tally, over=False)
                     yield progress
             _check_errors(job, progress.tally, over=True)
+            _check_unchanged(job, identity)
             progress.tally.duplicates = manifest.ids.duplicates()
             with storage.writing(job.output) as sink:
                 rows.join(manifest.parts(), sink, job.options, types)
