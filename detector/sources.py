@@ -174,6 +174,9 @@ def expand(path: str, suffixes: tuple[str, ...] = SUFFIXES) -> Iterator[str | Fa
         yield path
     else:
         matches = sorted(glob.glob(path, recursive=True))
+        if "**" in path:  # which matches what is in a folder beside the folder, and again through each loop of links
+            places = {os.path.realpath(m): m for m in sorted(matches, key=len, reverse=True) if not os.path.isdir(m)}
+            matches = sorted(places.values())
         for match in matches:
             if os.path.isdir(match):
                 yield from _walk(match, suffixes)

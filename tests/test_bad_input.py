@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from detector.article import MAX_CHARS, Article
 from detector.errors import InputError
-from detector.sources import MAX_BYTES, Failure, decode, read, read_all
+from detector.sources import MAX_BYTES, Failure, decode, expand, read, read_all
 from detector.verdict import Verdict
 
 GOOD = "The ferry was late again, and nobody on the quay could say why it had not left the other side."
@@ -176,9 +176,16 @@ def test_folder_with_loops_and_broken_links_is_read_once(tmp_path: Path):
     (tmp_path / "b.txt").symlink_to("nowhere")
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
     os.mkfifo(tmp_path / "pipe.txt")
-    for where in (tmp_path, tmp_path / "*.txt"):
+    for where in (tmp_path, tmp_path / "*.txt", tmp_path / "**" / "*.txt"):
         found = list(read_all([str(where)], None, fail_on_note))
         assert [(os.path.basename(x.id or ""), type(x)) for x in found] == [("a.txt", Article), ("b.txt", Failure)]
+
+
+def test_a_pattern_for_all_below_names_every_file_once(tmp_path: Path):
+    for name in ("a.txt", "sub/b.txt", "sub/deep/c.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [os.path.basename(str(f)) for f in expand(str(tmp_path / "**"))] == ["a.txt", "b.txt", "c.txt"]
 
 
 def test_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -86,6 +86,7 @@ def test_record_without_id_has_its_line_number():
         (b'"text"\n', "9", "malformed_json", "a string, not an object"),
         (b'{"text": "na\xefve"}\n', "9", "malformed_json", "not UTF-8 at byte 13"),
         (b"[" * 200_000 + b"\n", "9", "malformed_json", "nesting too deep"),
+        (b'{"text": "Text", "x": ' + b"[" * 300 + b"]" * 300 + b"}\n", "9", "malformed_json", "nesting too deep"),
         (b'{"id": ' + b"9" * 5000 + b"}\n", "9", "malformed_json", "number too long"),
         (b'{"id": "a"}\n', "a", "missing_field", "its fields: id"),
         (b'{"id": "a", "Text": "x"}\n', "a", "missing_field", "Text, id"),
@@ -99,8 +100,8 @@ def test_record_without_id_has_its_line_number():
         (None, "9", "too_long", "32,388,608 bytes"),
     ],
     ids=(
-        "blank word cut control_character two_objects list null string latin1 deep long_number no_text other_case "
-        "no_fields null_text number true list_text object_text too_long line_too_long"
+        "blank word cut control_character two_objects list null string latin1 deep deep_within long_number no_text "
+        "other_case no_fields null_text number true list_text object_text too_long line_too_long"
     ).split(),
 )
 def test_record_refused(line: bytes | None, id: str, code: str, sentence: str):

@@ -102,7 +102,6 @@ class Identity:
     digest: str
     records: list[list[Any]] = field(default_factory=list)  # path, size and stamp of each file of records
     pages: bool = False  # whether any file is HTML or Markdown
-    first: str | None = None  # the first file of records
 
 
 def identify(inputs: Inputs) -> Identity:
@@ -111,7 +110,7 @@ def identify(inputs: Inputs) -> Identity:
     Raises InputError where none can.
     """
     failure: Failure | None = None
-    files, total, records, pages, first = 0, 0, list[list[Any]](), False, None
+    files, total, records, pages = 0, 0, list[list[Any]](), False
     digest = hashlib.blake2b(digest_size=16)
     for path in inputs.files():
         name, size, stamp = (path.id, 0, path.code) if isinstance(path, Failure) else (path, *_stamp(path))
@@ -127,11 +126,10 @@ def identify(inputs: Inputs) -> Identity:
         if kind_of(path, inputs.kind) == "document":
             pages = pages or sources.is_page(path)
         else:
-            first = first or path
             records.append([path, size, stamp])
     if failure and not files:
         raise InputError(f"{failure.id}: {failure.message}", failure.code)
-    return Identity(files, total, digest.hexdigest(), records, pages, first)
+    return Identity(files, total, digest.hexdigest(), records, pages)
 
 
 _GONE = (FileNotFoundError.__name__, NotADirectoryError.__name__)

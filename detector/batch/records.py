@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from detector.sources import Failure
 CONTRIBUTIONS = 8  # how many a row carries unless asked for more
 # JSON writes a character in at most 12 bytes (two \uXXXX escapes), so any text within the limit fits, with its fields.
 MAX_LINE_BYTES = 12 * MAX_CHARS + (8 << 20)
+_DEPTH = 200  # levels that JSON may be nested: well under what the stack of any process allows
 BOM = b"\xef\xbb\xbf"
 
 
@@ -116,6 +117,8 @@ def _parse_json(line: bytes | None) -> dict[str, Any]:
         raise InputError("blank: remove it, or put a record there", "malformed_json")
     try:
         record = json.loads(line.decode("utf-8").rstrip("\r\n"))
+        if line.count(b"{") + line.count(b"[") > _DEPTH and _is_deep(record):
+            raise RecursionError  # here always, not where this process's stack ends
     except UnicodeDecodeError as e:
         raise InputError(f"not UTF-8 at byte {e.start + 1}: convert the file to UTF-8", "malformed_json") from None
     except json.JSONDecodeError as e:
@@ -128,6 +131,20 @@ def _parse_json(line: bytes | None) -> dict[str, Any]:
         kind = _KINDS.get(type(record), "a string")
         raise InputError(f"{kind}, not an object: write one object a line", "malformed_json")
     return record
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether JSON is nested more than _DEPTH levels."""
+    level = [value]
+    for _ in range(_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return bool(level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def split_csv(text: str, separator: str) -> list[str]:
