@@ -310,7 +310,7 @@ HOSTILE = {
     "accents": "a" + "\u0301" * 300_000,
     "zero_width": "\u200b" * 300_000 + "word",
     "prompts": "as an ai " * 60_000,
-    "share": "Share\n" * 100_000,
+    "share": "Share\n" * 40_000,
     "according": "according to " * 60_000,
     "capitals": "Aa " * 200_000,
     "emoji": "🙂" * 300_000,

@@ -167,7 +167,7 @@ def test_units_weigh_the_root_of_their_size() -> None:
 
 @pytest.fixture(scope="module")
 def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The seeds' sentences, shuffled into ten units of twelve texts: enough to run on, too little to mean anything."""
+    """The seeds' sentences, shuffled into ten units of six texts: enough to run on, too little to mean anything."""
     rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("data")
     (folder / "corpus").mkdir()
@@ -176,7 +176,7 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
             origin = ("original", "rewritten", "aggregated")[u % 3]
             names = [n for n, t in TRUTH.items() if t["origin"] == origin]
             lines = [x for n in names for x in (SEEDS / n).read_text("utf-8").split("\n") if len(x) > 60]
-            for n in range(12):
+            for n in range(6):
                 text = "\n".join(lines[i] for i in rng.choice(len(lines), 8))
                 record = {
                     "id": f"{u}-{n}",
@@ -192,10 +192,10 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_corpus_becomes_a_model(small_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "N_FOLDS", 3)
+    monkeypatch.setattr(evaluate, "N_FOLDS", 2)
     monkeypatch.setattr(robustness, "SAMPLE", {"human": 3, "machine": 3, "aggregated": 2})
     said: list[str] = []
-    publish.train(small_corpus, tmp_path / "v9", tmp_path / "evaluation.md", 1, said.append)
+    publish.train(small_corpus, tmp_path / "v9", tmp_path / "evaluation.md", 2, said.append)
     detector = Detector.load(tmp_path / "v9")
     text = (SEEDS / "bridge-feed.txt").read_text("utf-8")
     assert detector.score(text).model.startswith("v9@")
