@@ -297,6 +297,19 @@ def test_input_that_changes_while_it_is_read_is_noticed(damage: Any, jobs: int, 
     assert finish(source, "--output", out, "--restart")[0] == 3
 
 
+def test_input_that_grows_while_it_is_read_is_scored_as_far_as_it_was_read(tmp_path: Path):
+    source, out = write_records(tmp_path / "in.jsonl", 400), tmp_path / "out.jsonl"
+    run = begin(source, "--output", out, "--chunk", 10)
+    wait_for_chunks(run, tmp_path / "out.jsonl.run", 1)
+    with open(source, "ab") as file:
+        file.write(b'{"id": "late", "text": "late"}\n' * 5)
+    err = run.communicate(timeout=120)[1].decode()
+    assert (run.returncode, f"{source}: was written to while it was read" in err) == (3, True)
+    ids = [json.loads(line)["id"] for line in out.read_text().splitlines()]
+    assert [i for i in ids if i != "late"] == [f"r{i}" if i % 9 != 8 else str(i + 1) for i in range(400)]
+    assert os.listdir(tmp_path).count("out.jsonl.run") == 0
+
+
 def test_other_options_are_refused_and_restart_forgets(left: Path):
     other = ("batch", "in", "--output", "out", "--chunk", 10, "--contributions", 2)
     refused = in_process(*other)

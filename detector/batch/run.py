@@ -163,13 +163,21 @@ def _check_errors(job: Job, tally: Tally, over: bool) -> None:
         raise StoppedError(f"stopped: {errors:,} errors in {tally.records:,} records are more than --max-errors allows")
 
 
-def _check_unchanged(job: Job, identity: Identity) -> None:
-    """Raises UsageError where an input is no longer what it was when the run began."""
+def _check_unchanged(job: Job, identity: Identity, done: list[str], note: Note) -> None:
+    """Raises UsageError where the chunks that were scored are no longer those of the input.
+
+    What only grew, so that its last chunk may hold more now, is told of and no error.
+    """
     now = chunks.identify(job.inputs)
-    if now != identity:
-        same = set(map(tuple, now.records))
-        changed = next((r[0] for r in identity.records if tuple(r) not in same), "the input")
+    if now == identity:
+        return
+    same = set(map(tuple, now.records))
+    changed = next((r[0] for r in identity.records if tuple(r) not in same), "the input")
+    found = [chunk.digest for _, chunk in zip(done, chunks.cut(job.inputs, job.options, None), strict=False)]
+    grew = now.bytes > identity.bytes
+    if len(found) < len(done) or found[: len(done) - grew] != done[: len(done) - grew]:
         raise UsageError(f"{changed} changed while it was read: begin anew with --restart")
+    note(changed, "was written to while it was read: what came too late is not scored")
 
 
 def _stream(
@@ -238,7 +246,7 @@ def _keep(
                     _check_errors(job, progress.tally, over=False)
                     yield progress
             _check_errors(job, progress.tally, over=True)
-            _check_unchanged(job, identity)
+            _check_unchanged(job, identity, list(manifest.digests()), note)
             progress.tally.duplicates = manifest.ids.duplicates()
             with storage.writing(job.output) as sink:
                 rows.join(manifest.parts(), sink, job.options, types)
