@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import loaded
 from command import run as in_process
+
+from detector.batch import Options
+from detector.batch.run import Job
+from detector.batch.run import run as batch_run
+from detector.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = "The ferry was late again, and nobody on the quay could say why it had not left the other side. "
@@ -308,6 +314,16 @@ def test_input_that_grows_while_it_is_read_is_scored_as_far_as_it_was_read(tmp_p
     ids = [json.loads(line)["id"] for line in out.read_text().splitlines()]
     assert [i for i in ids if i != "late"] == [f"r{i}" if i % 9 != 8 else str(i + 1) for i in range(400)]
     assert os.listdir(tmp_path).count("out.jsonl.run") == 0
+
+
+def test_input_that_grew_and_is_another_is_noticed_to_its_last_record(tmp_path: Path):
+    source = write_records(tmp_path / "in.jsonl", 20)
+    work = batch_run(Job((str(source),), str(tmp_path / "out"), Options(chunk=30)), loaded(), None, None, print)
+    assert next(p for p in work if p.tally.records == 20)  # all are scored, and nothing is joined yet
+    source.write_bytes(source.read_bytes().replace(b"19 The ferry", b"19 The train") + b"{}\n")
+    with pytest.raises(UsageError, match="changed while it was read"):
+        next(work)
+    assert not (tmp_path / "out").exists()
 
 
 def test_other_options_are_refused_and_restart_forgets(left: Path):

@@ -163,19 +163,16 @@ def _check_errors(job: Job, tally: Tally, over: bool) -> None:
         raise StoppedError(f"stopped: {errors:,} errors in {tally.records:,} records are more than --max-errors allows")
 
 
-def _check_unchanged(job: Job, identity: Identity, done: list[str], note: Note) -> None:
-    """Raises UsageError where the chunks that were scored are no longer those of the input.
-
-    What only grew, so that its last chunk may hold more now, is told of and no error.
-    """
+def _check_unchanged(job: Job, identity: Identity, manifest: Manifest, note: Note) -> None:
+    """Raises UsageError where the input is no longer what was scored; what was only added to it later is told of."""
     now = chunks.identify(job.inputs)
     if now == identity:
         return
     same = set(map(tuple, now.records))
     changed = next((r[0] for r in identity.records if tuple(r) not in same), "the input")
-    found = [chunk.digest for _, chunk in zip(done, chunks.cut(job.inputs, job.options, None), strict=False)]
     grew = now.bytes > identity.bytes
-    if len(found) < len(done) or found[: len(done) - grew] != done[: len(done) - grew]:
+    options = replace(job.options, limit=manifest.tally.records) if grew else job.options
+    if [chunk.digest for chunk in chunks.cut(job.inputs, options, None)] != list(manifest.digests()):
         raise UsageError(f"{changed} changed while it was read: begin anew with --restart")
     note(changed, "was written to while it was read: what came too late is not scored")
 
@@ -246,7 +243,7 @@ def _keep(
                     _check_errors(job, progress.tally, over=False)
                     yield progress
             _check_errors(job, progress.tally, over=True)
-            _check_unchanged(job, identity, list(manifest.digests()), note)
+            _check_unchanged(job, identity, manifest, note)
             progress.tally.duplicates = manifest.ids.duplicates()
             with storage.writing(job.output) as sink:
                 rows.join(manifest.parts(), sink, job.options, types)
