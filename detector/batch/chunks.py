@@ -476,16 +476,10 @@ def _read_parquet(chunk: Chunk, options: Options) -> Iterator[tuple[int, Record,
 
     assert isinstance(chunk.data, bytes), "Parquet travels"
     (batch,) = pa.ipc.open_stream(chunk.data)
-    strings = [f.name for f in batch.schema if f.type in (pa.string(), pa.large_string(), pa.string_view())]
     for number, fields in enumerate(rows_of(batch), chunk.first):
         if is_sampled(number, options.sample):
-            record = from_fields(fields, number, options)  # refuses a text that is bytes; other fields are carried
-            fields.update({n: _escape(fields[n]) for n in strings if isinstance(fields[n], bytes)})
+            record = from_fields(fields, number, options)
             yield number, record, len(getattr(record.given, "text", ""))
-
-
-def _escape(data: bytes) -> str:
-    return data.decode("utf-8", "backslashreplace")
 
 
 def rows_of(batch: Any) -> Iterator[dict[str, Any]]:
@@ -517,7 +511,7 @@ def _value(scalar: Any, nested: bool = True) -> Any:
     if not hasattr(scalar, "as_buffer"):
         return scalar.value  # a time as its number, which Parquet takes back
     data = scalar.as_buffer().to_pybytes()
-    return _escape(data) if nested else data
+    return data.decode("utf-8", "backslashreplace") if nested else data
 
 
 def read_articles(

@@ -40,8 +40,10 @@ def spread(
         yield from (do(task, detector) for task in tasks)
         return
     with _cluster(engine, address):
-        local = engine == "local"
-        yield from _in_parallel(tasks, jobs if local else -1, one_by_one=engine != "ray", parent=local and os.getpid())
+        if engine == "local":
+            yield from _in_parallel(tasks, jobs, one_by_one=True, parent=os.getpid())
+        else:
+            yield from _in_parallel(tasks, -1, one_by_one=engine != "ray", parent=None)
 
 
 @contextlib.contextmanager
@@ -78,7 +80,7 @@ def _cluster(engine: str, address: str | None) -> Iterator[None]:
         raise WorkerError("workers of the cluster died again and again at one chunk: give them more memory") from None
 
 
-def _in_parallel(tasks: Iterator[Task], jobs: int, one_by_one: bool, parent: int) -> Iterator[Done]:
+def _in_parallel(tasks: Iterator[Task], jobs: int, one_by_one: bool, parent: int | None) -> Iterator[Done]:
     """What became of each task, in order; a backend that gives no results one by one gives them by the window.
 
     Workers end with the process `parent`, if it is given.
@@ -132,8 +134,8 @@ def _in_parallel(tasks: Iterator[Task], jobs: int, one_by_one: bool, parent: int
         raise failed[0]
 
 
-def do_quietly(task: Task, parent: int) -> Done:
-    """`do`, in a process that leaves Ctrl-C to the one that started it, and ends when that one does."""
+def do_quietly(task: Task, parent: int | None) -> Done:
+    """`do`, in a process that leaves Ctrl-C to the one that started it, and ends with `parent`, if that is given."""
     with contextlib.suppress(ValueError):  # a worker's thread may set none
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent:

@@ -263,16 +263,16 @@ def _termination() -> Iterator[None]:
 
 def _watched(work: Iterator[Progress]) -> Iterator[Progress]:
     """The same; a bar on a terminal where the input's size is known, else now and then a line."""
-    for first in work:
-        work = chain([first], work)
-        if not (first.bytes and sys.stderr and sys.stderr.isatty()):
-            yield from _logged(work)
-            return
-        with typer.progressbar(length=first.bytes, file=sys.stderr, item_show_func=lambda p: p and _so_far(p)) as bar:
-            for progress in work:
-                bar.current_item = progress
-                bar.update(max(0, progress.position - bar.pos))
-                yield progress
+    first = next(work)  # a run that does anything says how far it is
+    work = chain([first], work)
+    if not (first.bytes and sys.stderr and sys.stderr.isatty()):
+        yield from _logged(work)
+        return
+    with typer.progressbar(length=first.bytes, file=sys.stderr, item_show_func=lambda p: p and _so_far(p)) as bar:
+        for progress in work:
+            bar.current_item = progress
+            bar.update(max(0, progress.position - bar.pos))
+            yield progress
 
 
 def _logged(work: Iterator[Progress]) -> Iterator[Progress]:
