@@ -287,7 +287,7 @@ def _assets() -> tuple[Template, str, str]:
         undefined=StrictUndefined,
         auto_reload=False,
     )
-    environment.filters |= {"visible": _visible, "percent": report.percent, "tie": _tie}
+    environment.filters |= {"visible": _visible, "percent": report.percent, "spoken": report.spoken, "tie": _tie}
     folder = resources.files("detector").joinpath("assets")
     script, style = (folder.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("js", "css"))
     return environment.get_template("page.html"), script, style

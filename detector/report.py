@@ -35,6 +35,11 @@ def percent(probability: float | None) -> str:
     return "<1%" if probability < 0.01 else ">99%" if probability > 0.99 else f"{probability:.0%}"
 
 
+def spoken(code: str | None) -> str:
+    """A verdict's language for a reader: its ISO 639 code where there is one language."""
+    return {None: "unknown", "und": "undetermined", "mul": "several"}.get(code) or str(code)
+
+
 def printable(text: str) -> str:
     """`text` on one line, with nothing in it that a terminal would obey."""
     return "".join(c if c.isprintable() or c in _JOINERS else "\ufffd" for c in " ".join(text.split()))
@@ -149,7 +154,7 @@ def explain(article: Article, verdict: Verdict, contributions: int | None, ink: 
     if p is not None:
         yield "origin: " + ", ".join(f"{label} {percent(p[label])}" for label in LABELS)
         yield f"written or rewritten by a language model: {percent(verdict.ai_probability)}"
-    yield f"{verdict.n_words:,} words, language {verdict.language or 'unknown'}, model {verdict.model}"
+    yield f"{verdict.n_words:,} words, language {spoken(verdict.language)}, model {verdict.model}"
     if verdict.trace is not None:
         yield f"by style alone: {verdict.style_label or 'abstained'}"
         yield ""

@@ -148,6 +148,16 @@ def test_colour(monkeypatch: pytest.MonkeyPatch, tty: bool, environment: dict[st
     assert colour() is coloured
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("14:05 17.3 88.1 2,004 9.7 63\n" * 40, "undetermined"), ("Nobody was hurt on the old bridge.", "en")],
+)
+def test_explain_says_the_language_in_words_where_there_is_none(tmp_path: Path, text: str, told: str):
+    file = tmp_path / "text.txt"
+    file.write_text(text)
+    assert f"language {told}," in run("explain", file).out
+
+
 def test_explain_all_contributions():
     everything = Detector.load().score(HEARING.read_text()).contributions
     out = run("explain", HEARING, "--contributions", "all").out
