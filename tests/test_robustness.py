@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ TEXTS = {p.stem: p.read_text("utf-8") + ACCENTS for p in sorted(SEEDS.glob("*.tx
 FORMATTING = [c for c in CHANGES if c.formatting]
 
 NEARLY_THE_SAME = "NFKC"  # leaves another text in a detail: ½ is three characters
-WRAPPED = "lines wrapped at 72"
+# Single newlines part its paragraphs, and of those that then wrap them not enough are told: `article._wraps`.
+MISSED = {("lines wrapped at 72", "bridge-brief")}
 
 load = functools.cache(Detector.load)
 
@@ -42,22 +44,20 @@ def at_its_bar(text: str, by: float = 0.02) -> bool:
     return len({decide(m, bars) for m in moved}) > 1
 
 
-def parts_by_newlines(text: str) -> bool:
-    """Whether single newlines part the paragraphs, as on a scraped page: not all that wrap are told from them."""
-    return text.count("\n\n") * 4 < text.count("\n")
-
-
 @pytest.mark.parametrize("change", FORMATTING, ids=lambda c: c.name)
 def test_formatting_moves_no_verdict(change: Change) -> None:
     changed = {name: change.apply(text, np.random.default_rng(0)) for name, text in TEXTS.items()}
     assert any(changed[name] != text for name, text in TEXTS.items()) or change.name == "NFC"
-    others = [
-        name
-        for name, text in TEXTS.items()
-        if verdict(changed[name]).label != verdict(text).label
-        and not (change.name == WRAPPED and parts_by_newlines(text))
-    ]
-    assert all(change.name == NEARLY_THE_SAME and at_its_bar(TEXTS[name]) for name in others)
+    others = {name for name, text in TEXTS.items() if verdict(changed[name]).label != verdict(text).label}
+    unknown = {name for name in others if (change.name, name) not in MISSED}
+    assert all(change.name == NEARLY_THE_SAME and at_its_bar(TEXTS[name]) for name in unknown)
+
+
+@pytest.mark.parametrize(("change", "name"), sorted(MISSED))
+def test_what_formatting_moves_is_moved_to_no_false_label(change: str, name: str) -> None:
+    wrapped = next(c for c in FORMATTING if c.name == change).apply(TEXTS[name], np.random.default_rng(0))
+    truth = json.loads((SEEDS / "labels.json").read_text("utf-8"))["articles"]
+    assert verdict(wrapped).label in (None, truth[f"{name}.txt"]["origin"])
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda c: c.name)
