@@ -540,7 +540,15 @@ def _wraps(breaks: Indices, codes: Codes, starts: Indices, raw: Codes) -> npt.ND
     seen = ends_line.cumsum()
     single = seen[starts[breaks + 1]] - seen[starts[breaks]] + ends_line[starts[breaks]] == 1
     wraps: npt.NDArray[np.bool_] = full & single
-    return wraps if wraps.sum() >= max(3, 0.6 * single.sum()) else None
+    n = int(np.count_nonzero(wraps))
+    if n < 3:
+        return None
+    # Who wrapped a sentence goes on in lower case, mostly; entries of a list may all be as long, but start anew.
+    going_on = np.count_nonzero(_kinds(codes.take(breaks.compress(wraps) + 1)) & LOWER) / n
+    if n >= 0.6 * np.count_nonzero(single):
+        return wraps if going_on >= 0.2 or not (_kinds(codes) & LOWER).any() else None
+    # Paragraphs may stand without blank lines, so that few of the newlines wrap anything.
+    return wraps if n >= 5 and going_on >= 0.4 else None
 
 
 # ---- tokens

@@ -94,8 +94,8 @@ def test_degenerate_texts_can_be_read(text: str) -> None:
     assert isinstance(article.matches, dict)
 
 
-def wrap(text: str, width: int) -> str:
-    return "\n\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in text.split("\n"))
+def wrap(text: str, width: int, between: str = "\n\n") -> str:
+    return between.join(textwrap.fill(line, width, break_on_hyphens=False) for line in text.split("\n"))
 
 
 DAMAGE = {
@@ -117,6 +117,7 @@ DAMAGE = {
     "Cyrillic homoglyphs": lambda t: t.replace("o", "о").replace("c", "с").replace("H", "Н"),
     "byte order mark": lambda t: "\ufeff" + t,
     **{f"hard-wrapped at {width}": lambda t, width=width: wrap(t, width) for width in (60, 66, 72, 80)},
+    **{f"hard-wrapped at {width}, no blank lines": lambda t, width=width: wrap(t, width, "\n") for width in (66, 80)},
     "hard-wrapped, CRLF": lambda t: wrap(t, 70).replace("\n", "\r\n"),
 }
 
@@ -131,6 +132,12 @@ def test_what_must_not_matter_is_folded_away(damage) -> None:  # type: ignore[no
     assert Article(damaged[start:end]).folded.split() == ["council's", "auditors"]
 
 
+def test_full_lines_that_each_start_anew_are_no_wraps() -> None:
+    headlines = "\n".join(f"{name} says that the council will close the northern berth this year" for name in NAMES)
+    assert Article(f"Five things they said\n{headlines}\nMore tomorrow").folded.count("\n") == len(NAMES) + 1
+
+
+NAMES = ("Anna", "Berta", "Clara", "Doris", "Edith", "Frida", "Greta")
 INDENTED = """The harbour board met on Monday and put off, for the third time this year, the vote on the quay wall.
 
 At a glance

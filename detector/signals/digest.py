@@ -59,36 +59,35 @@ def measure(article: Article) -> Reading:
     values["works_per_1k_words"] = kinds["work"] * per_1k
     values["this_work_mentions_log"] = math.log1p(kinds["this_work"])
     places = IS_CONTENT.of(article.lexis, article.word_ids).nonzero()[0]  # of content words, among words
-    values |= _paragraphs(article, places)
-    values["opening_reach"] = _opening_reach(article, places)
+    content = article.word_ids.take(places).tolist()
+    values |= _paragraphs(article, content, places)
+    values["opening_reach"] = _opening_reach(n, content, places)
     return Reading(values)
 
 
 # ---- paragraphs: lines of some length, whether they have a title, and how they end
 
 _PARAGRAPH = 11  # spaces in a line; fewer make a heading, label or title
-_LEAST = 4  # lines, or paragraphs; fewer show no layout
+_LEAST = 4  # paragraphs; fewer show no layout
 _OPEN_ENDS = frozenset('.!?,;"')  # after one of these, a short line is no title
 _FULL_ENDS = frozenset(".!?\"':;")
-_LABEL_END = re.compile(r"[.:!?](?= )|—(?= )")
+_LABEL_END = re.compile(r"[.:!?—](?= )")
 _LABEL_CHARS = (5, 75)
 _LABEL_SPACES = 8
 _CONTENTS_SPACES = 60
 
 
-def _paragraphs(article: Article, content: Indices) -> dict[str, float]:
+def _paragraphs(article: Article, content: list[int], places: Indices) -> dict[str, float]:
     """Whether the first line lists contents, how many paragraphs have titles and open ends, what titled ones share."""
     folded = article.folded
     lines, spaces = article.line_bounds.tolist(), article.line_spaces.tolist()
-    n = len(lines)
-    starts = [start for start, _ in lines]
     values = {"contents_line": float(folded.count(", ", *lines[0]) > 2 and spaces[0] < _CONTENTS_SPACES)}
-    paragraphs = [i for i in range(n) if spaces[i] >= _PARAGRAPH]
-    if n < _LEAST or len(paragraphs) < _LEAST:
+    paragraphs = [i for i, k in enumerate(spaces) if k >= _PARAGRAPH]
+    if len(paragraphs) < _LEAST:
         return values
     last = [folded[end - 1] for _, end in lines]
     titled = [
-        starts[i]
+        lines[i][0]
         for i in paragraphs
         if (i and spaces[i - 1] < _PARAGRAPH and last[i - 1] not in _OPEN_ENDS) or _opens_with_label(folded, *lines[i])
     ]
@@ -101,7 +100,7 @@ def _paragraphs(article: Article, content: Indices) -> dict[str, float]:
         named = [last[i] in ")]" or folded[at].isupper() for i, at in zip(paragraphs, final, strict=True)]
         values["named_end_share"] = sum(named) / len(paragraphs)
     if len(titled) > 2:
-        values["entry_overlap"] = _entry_overlap(article, content, titled)
+        values["entry_overlap"] = _entry_overlap(article, content, places, titled)
     return values
 
 
@@ -112,11 +111,10 @@ def _opens_with_label(folded: str, start: int, end: int) -> bool:
     return m is not None and folded.count(" ", start, m.start()) <= _LABEL_SPACES
 
 
-def _entry_overlap(article: Article, content: Indices, starts: list[int]) -> float:
+def _entry_overlap(article: Article, content: list[int], places: Indices, starts: list[int]) -> float:
     """The share of content words that an entry has in common with the next and the next but one, of the smaller's."""
-    words = article.word_ids.take(content).tolist()
-    bounds = [*content.searchsorted(article.word_starts.searchsorted(starts)).tolist(), len(words)]
-    entries = [set(words[a:b]) for a, b in pairwise(bounds)]
+    bounds = [*places.searchsorted(article.word_starts.searchsorted(starts)).tolist(), len(content)]
+    entries = [set(content[a:b]) for a, b in pairwise(bounds)]
     pairs = [*pairwise(entries), *zip(entries, entries[2:], strict=False)]
     return sum([len(a & b) / max(1, min(len(a), len(b))) for a, b in pairs]) / len(pairs)
 
@@ -126,20 +124,19 @@ _SHORTEST_OPENING = 15
 _LEAST_RETURNING = 6
 
 
-def _opening_reach(article: Article, content: Indices) -> float:
+def _opening_reach(n: int, content: list[int], places: Indices) -> float:
     """How far the opening's content words reach after it, from where each comes back first to where last."""
-    n = article.n_words
     opening = min(_OPENING, n // 5)
     if opening < _SHORTEST_OPENING:
         return math.nan
-    words = article.word_ids.take(content).tolist()
-    n_opening = int(content.searchsorted(opening))
-    named = set(words[:n_opening])
+    n_opening = int(places.searchsorted(opening))
+    named = set(content[:n_opening])
     later = [
-        (word, at) for word, at in zip(words[n_opening:], content[n_opening:].tolist(), strict=True) if word in named
+        (word, at) for word, at in zip(content[n_opening:], places[n_opening:].tolist(), strict=True) if word in named
     ]
     last = dict(later)
     first = dict(reversed(later))
     if len(last) < _LEAST_RETURNING:
         return math.nan
-    return (sum(last.values()) - sum(first.values())) / len(last) / (n - opening)
+    reach: float = (sum(last.values()) - sum(first.values())) / len(last) / (n - opening)
+    return reach

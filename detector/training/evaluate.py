@@ -16,7 +16,7 @@ from detector.model import Array
 from detector.model import calibrate as apply_calibration
 from detector.training import variants as make
 from detector.training.corpus import Row, assign_folds, training_mask
-from detector.training.fit import Weights, find_carriers, fit, fit_calibration, weigh
+from detector.training.fit import Weights, find_carriers, find_lift, find_self_named, fit, fit_calibration, weigh
 from detector.training.table import UNKNOWN, Table, tabulate
 from detector.training.variants import Variant
 from detector.verdict import LABELS, Label
@@ -145,8 +145,9 @@ def hold_out(train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe
         for name, s in scores.items():
             sums.setdefault(name, np.zeros((len(fold), 4)))[fold == k] = s
         fitted.append(weights)
-    origin, ai, calibrations = calibrate_across(test, band, fold, sums["model"])
-    judges = tuple(Judge(w, c) for w, c in zip(fitted, calibrations, strict=True))
+    lifts = [lift_on(test, band, sums["model"], fold != k) for k in range(N_FOLDS)]
+    origin, ai, calibrations = calibrate_across(test, band, fold, sums["model"], lifts)
+    judges = tuple(Judge(w.lifted(lift), c) for w, lift, c in zip(fitted, lifts, calibrations, strict=True))
     return HeldOut(test, band, fold, sums, origin, ai, judges)
 
 
@@ -154,21 +155,49 @@ def calibrate_on(
     table: Table, band: npt.NDArray[np.int64], sums: Array, chosen: npt.NDArray[np.bool_] | None = None
 ) -> dict[str, Array]:
     """Calibration arrays from (chosen) held-out rows; not from lengths at which only people's texts are."""
-    rows = np.isin(band, [b or 0 for b in BANDS]) & (True if chosen is None else chosen)
+    rows = _in_bands(band, chosen)
     return fit_calibration(sums[rows], table.n_words[rows], table.origin[rows], table.ai[rows], table.units[rows])
 
 
+def lift_on(
+    table: Table, band: npt.NDArray[np.int64], sums: Array, chosen: npt.NDArray[np.bool_] | None = None
+) -> Array:
+    """The lift (3,) of texts that name themselves, from the same rows as the calibration."""
+    rows = _in_bands(band, chosen)
+    named = find_self_named(table)[rows]
+    return find_lift(sums[rows], named, table.n_words[rows], table.origin[rows], table.units[rows])
+
+
+def lift_sums(table: Table, sums: Array, lift: Array) -> Array:
+    """The sums (n, 4) that `Weights.lifted` gives."""
+    lifted = sums.copy()
+    lifted[find_self_named(table), :3] += lift
+    return lifted
+
+
+def _in_bands(band: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.isin(band, [b or 0 for b in BANDS]) & (True if chosen is None else chosen))
+
+
 def calibrate_across(
-    table: Table, band: npt.NDArray[np.int64], fold: npt.NDArray[np.int64], sums: Array
+    table: Table,
+    band: npt.NDArray[np.int64],
+    fold: npt.NDArray[np.int64],
+    sums: Array,
+    lifts: Sequence[Array] | None = None,
 ) -> tuple[Array, Array, list[dict[str, Array]]]:
-    """Probabilities of origin (n, 3) and ai (n,), each fold's by a calibration on the others; and the calibrations."""
+    """Probabilities of origin (n, 3) and ai (n,), each fold's calibrated on the others; and the calibrations.
+
+    `lifts` (3,) of the folds, if any, are added to the sums of what names itself.
+    """
     origin, ai = np.zeros((len(fold), 3)), np.zeros(len(fold))
     carries = find_carriers(table)
     calibrations = []
     for k in range(int(fold.max()) + 1):
         others, own = fold != k, fold == k
-        calibration = calibrate_on(table, band, sums, others)
-        origin[own], ai[own] = apply_calibration(calibration, sums[own], table.n_words[own], carries[own])
+        lifted = sums if lifts is None else lift_sums(table, sums, lifts[k])
+        calibration = calibrate_on(table, band, lifted, others)
+        origin[own], ai[own] = apply_calibration(calibration, lifted[own], table.n_words[own], carries[own])
         calibrations.append(calibration)
     return origin, ai, calibrations
 

@@ -22,7 +22,7 @@ from detector.model import Array
 from detector.scoring import Detector
 from detector.training import account, assess, corpus
 from detector.training.corpus import Row
-from detector.training.evaluate import HeldOut, Recipe, calibrate_on, training_table
+from detector.training.evaluate import HeldOut, Recipe, calibrate_on, lift_on, lift_sums, training_table
 from detector.training.figures import Figure, figures
 from detector.training.fit import CARRIERS, Weights, fit
 from detector.training.scores import Scores
@@ -76,9 +76,11 @@ def train(folder: Path, output: Path, report: Path | None, jobs: int, say: Calla
     say(f"fitting on all {len(train_rows)} rows")
     table, _ = training_table(train_rows, np.zeros(len(train_rows), dtype=np.int64), recipe)
     weights = fit(table, np.ones(len(table.variants), dtype=bool), recipe.features, recipe.excluded)
-    calibration = calibrate_on(out.table, out.band, out.sums["model"])
+    sums = out.sums["model"]
+    lift = lift_on(out.table, out.band, sums)
+    calibration = calibrate_on(out.table, out.band, lift_sums(out.table, sums, lift))
     scores = replace(scores, about={**scores.about, "model": output.name})
-    write(output, weights, calibration, scores, recipe.vocabulary, train_rows, makers(folder))
+    write(output, weights.lifted(lift), calibration, scores, recipe.vocabulary, train_rows, makers(folder))
     if report is not None:
         assess.publish(scores, report, say)
     say(f"wrote {output}")
