@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -217,6 +218,7 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_corpus_becomes_a_model(small_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "N_FOLDS", 2)
     monkeypatch.setattr(robustness, "SAMPLE", {"human": 3, "machine": 3, "aggregated": 2})
+    monkeypatch.setattr(publish, "Recipe", partial(evaluate.Recipe, n_composed=20))
     said: list[str] = []
     publish.train(small_corpus, tmp_path / "v9", tmp_path / "evaluation.md", 2, said.append)
     detector = Detector.load(tmp_path / "v9")
