@@ -8,6 +8,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,7 @@ def test_a_corpus_is_scored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with gzip.open(tmp_path / "corpus" / "small.jsonl.gz", "wt", encoding="utf-8") as out:
         out.writelines(json.dumps(r) + "\n" for r in rows)
     monkeypatch.setattr(evaluate, "N_FOLDS", 3)
+    monkeypatch.setattr(publish, "Recipe", partial(evaluate.Recipe, n_composed=20))
     said: list[str] = []
     first = publish.evaluate(tmp_path, tmp_path / "docs", 1, said.append)
     page = (tmp_path / "docs" / "evaluation.md").read_bytes()
