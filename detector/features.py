@@ -62,7 +62,7 @@ _READ_FIRST = ("folded", "lowered", "lines", "word_ids", "has_case", "sentence_s
 
 # Families that speak of the page as it came. The others measure what its author wrote; of these some quote, and all of
 # the page, for that is what the offsets of evidence count in.
-_OF_THE_PAGE = frozenset(("disclaimers", "residue", "structure"))
+_OF_THE_PAGE = frozenset(("disclaimers", "residue", "structure", "issue"))
 QUOTING = frozenset(("attribution", "hedging", "stock_phrases"))
 
 

@@ -54,6 +54,7 @@ ABOUT = {  # what a reader is told of each family, beside its name
     "disclaimers": "the text speaks of its own making",
     "residue": "page furniture left in the text",
     "structure": "how it is put together",
+    "issue": "speaks of itself as an issue",
     "stock_phrases": "ready-made phrasing",
     "attribution": "whom it credits",
     "hedging": "how sure it says it is",

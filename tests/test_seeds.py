@@ -47,6 +47,7 @@ def test_every_family_is_shown() -> None:
         "attribution",
         "disclaimers",
         "hedging",
+        "issue",
         "residue",
         "stock_phrases",
         "structure",
@@ -115,4 +116,4 @@ def test_a_reported_disclosure_is_no_evidence(verdicts: dict[str, Verdict]) -> N
 def test_families_that_are_measured_without_the_page_quote_nothing_of_it(name: str) -> None:
     article = Article(read(name))
     quoting = {family(s) for s in SIGNALS if (r := s.measure(article)).spans or r.mentions}
-    assert quoting <= {"disclaimers", "residue", "structure"} | features.QUOTING
+    assert quoting <= {"disclaimers", "residue", "structure", "issue"} | features.QUOTING

@@ -17,7 +17,7 @@ from detector.errors import CorpusError, UsageError
 from detector.training import corpus, evaluate, publish, robustness, variants
 from detector.training.corpus import Row
 from detector.training.evaluate import auroc, calibration_error, threshold_at
-from detector.training.fit import SELF_NAMED, Weights, find_knots, find_lift, hat_matrix, weigh
+from detector.training.fit import SELF_NAMING, Weights, find_knots, find_lift, hat_matrix, weigh
 from detector.trees import Trees
 
 SEEDS = Path(__file__).parents[1] / "seeds"
@@ -145,22 +145,22 @@ def test_rare_presence_has_a_knot() -> None:
 def test_lift_is_what_held_out_rows_have_beyond_their_sums() -> None:
     rng = np.random.default_rng(0)
     n = 6000
-    sums, named, n_words = rng.normal(0, 2, (n, 4)), rng.random(n) < 0.3, rng.integers(300, 2000, n)
+    sums, ways, n_words = rng.normal(0, 2, (n, 4)), rng.integers(0, 3, n) * 1.0, rng.integers(300, 2000, n)
     true = np.array([-1.0, 0.0, 1.5])
-    odds = sums[:, :3] + named[:, None] * true + rng.gumbel(size=(n, 3))
-    lift = find_lift(sums, named, n_words, odds.argmax(axis=1), np.arange(n).astype(str))
+    odds = sums[:, :3] + ways[:, None] * true + rng.gumbel(size=(n, 3))
+    lift = find_lift(sums, ways, n_words, odds.argmax(axis=1), np.arange(n).astype(str))
     assert lift - lift.mean() == pytest.approx(true - true.mean(), abs=0.3)
-    idle = find_lift(sums, rng.random(n) < 0.3, n_words, odds.argmax(axis=1), np.arange(n).astype(str))
+    idle = find_lift(sums, rng.permutation(ways), n_words, odds.argmax(axis=1), np.arange(n).astype(str))
     assert np.abs(idle - idle.mean()).max() < 0.3
 
 
-def test_lifted_weights_add_the_lift_to_what_names_itself() -> None:
-    knots = find_knots(np.log1p(np.array([[0.0]] * 95 + [[1.0]] * 3 + [[2.0], [4.0]])))
-    plain = Weights((SELF_NAMED,), knots, np.zeros((1, knots.shape[1], 4)), {}, np.zeros(4), Trees.empty(4))
-    values = np.log1p(np.array([[0.0], [1.0], [3.0], [9.0]]))
+def test_lifted_weights_add_the_lift_for_each_way_of_naming_itself() -> None:
+    knots = find_knots(np.array([[0.0]] * 95 + [[1.0]] * 2 + [[2.0]] + [[3.0]] * 2))
+    plain = Weights((SELF_NAMING,), knots, np.zeros((1, knots.shape[1], 4)), {}, np.zeros(4), Trees.empty(4))
+    values = np.array([[0.0], [1.0], [2.0], [3.0]])
     lift = np.array([-1.0, 0.0, 2.0])
     added = hat_matrix(values, knots) @ plain.lifted(lift).curves.reshape(-1, 4)
-    assert added == pytest.approx(np.array([[0.0] * 4, *[[*lift, 0.0]] * 3]), abs=1e-4)
+    assert added == pytest.approx(np.outer(np.arange(4), [*lift, 0.0]), abs=1e-4)
     assert not plain.curves.any()
 
 

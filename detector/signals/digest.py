@@ -1,7 +1,7 @@
-"""Digest: what an issue of a newsletter or digest says of itself, and how its entries are laid out and titled.
+"""Digest: what a newsletter or digest speaks of, and how its entries are laid out and titled.
 
-A digest names itself, greets its readers, asks them for more and sends them elsewhere. Its entries have titles, end in
-a link or a name and not in a full stop, and share few words with their neighbours. None of this hangs on one template.
+A digest speaks of newsletters, greets its readers, asks for more and sends them elsewhere. Its entries have titles, end
+in a link or a name and not in a full stop, and share few words with their neighbours. None of it hangs on one template.
 Measured on the author's text: a page's newsletter box is furniture.
 """
 
@@ -21,7 +21,7 @@ _LOG = "log(1 + number)"
 _PARTS = "share of paragraphs, 0..1"
 _CONTENT = "share of content words, 0..1"
 FEATURES = (
-    Feature("self_names_log", _LOG, "high: speaks of itself as an issue of a newsletter or digest"),
+    Feature("publications_log", _LOG, "high: speaks of newsletters, digests and headlines"),
     Feature("greetings_log", _LOG, "high: greets its readers, takes leave until the next issue"),
     Feature("recent_period_mentions_per_1k_words", _PER_1K, "high: this week, last month"),
     Feature("reader_mentions_log", _LOG, "high: speaks of itself, of subscribers, sponsors, submissions"),
@@ -41,18 +41,18 @@ FEATURES = (
 
 
 def measure(article: Article) -> Reading:
-    """What a text says of itself, and its titles and ends; `structure` quotes the words by which it names itself."""
+    """What a text speaks of, and its titles and ends."""
     values = dict.fromkeys((f.name for f in FEATURES), math.nan)
     n = article.n_words
     if not n:
         return Reading(values)
     per_1k = 1000 / n
     kinds = Counter([m.entry.name for m in article.matches["digest"]])
-    names = kinds["issue"] + kinds["period_title"]
-    values["self_names_log"] = math.log1p(names)
+    publications = kinds["publication"] + kinds["period_title"]
+    values["publications_log"] = math.log1p(publications)
     values["greetings_log"] = math.log1p(kinds["greeting"] + kinds["leave"])
     values["recent_period_mentions_per_1k_words"] = kinds["recent"] * per_1k
-    values["reader_mentions_log"] = math.log1p(kinds["reader"] + names)
+    values["reader_mentions_log"] = math.log1p(kinds["reader"] + publications)
     values["thanks_per_1k_words"] = kinds["thanks"] * per_1k
     values["hat_tips_per_1k_words"] = kinds["hat_tip"] * per_1k
     values["invitations_per_1k_words"] = kinds["invitation"] * per_1k

@@ -77,7 +77,7 @@ def measure(article: Article) -> Reading:
 
 
 _SOURCE_NOTES = ("sources", "source_note", "inline_source_note")
-_SHOWN = frozenset((*_SOURCE_NOTES, "takeaways", "essay_heading", "digest_heading", "names_itself"))
+_SHOWN = frozenset((*_SOURCE_NOTES, "takeaways", "essay_heading", "digest_heading"))
 
 # ---- lines
 

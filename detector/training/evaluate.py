@@ -16,7 +16,7 @@ from detector.model import Array
 from detector.model import calibrate as apply_calibration
 from detector.training import variants as make
 from detector.training.corpus import Row, assign_folds, training_mask
-from detector.training.fit import Weights, find_carriers, find_lift, find_self_named, fit, fit_calibration, weigh
+from detector.training.fit import Weights, find_carriers, find_lift, find_self_naming, fit, fit_calibration, weigh
 from detector.training.table import UNKNOWN, Table, tabulate
 from detector.training.variants import Variant
 from detector.verdict import LABELS, Label
@@ -164,14 +164,14 @@ def lift_on(
 ) -> Array:
     """The lift (3,) of texts that name themselves, from the same rows as the calibration."""
     rows = _in_bands(band, chosen)
-    named = find_self_named(table)[rows]
-    return find_lift(sums[rows], named, table.n_words[rows], table.origin[rows], table.units[rows])
+    naming = find_self_naming(table)[rows]
+    return find_lift(sums[rows], naming, table.n_words[rows], table.origin[rows], table.units[rows])
 
 
 def lift_sums(table: Table, sums: Array, lift: Array) -> Array:
     """The sums (n, 4) that `Weights.lifted` gives."""
     lifted = sums.copy()
-    lifted[find_self_named(table), :3] += lift
+    lifted[:, :3] += find_self_naming(table)[:, None] * lift
     return lifted
 
 

@@ -35,9 +35,9 @@ CARRIERS = {"structure.listed_sources_log": float(np.log(3)), "residue.time_stam
 PRIOR = {"original": 0.5, "rewritten": 0.2, "aggregated": 0.3}
 Names = npt.NDArray[np.str_]
 
-# What a text says that it is. Most training sets have it in all of their texts or in none, so that a fit makes little
-# of it: what it is worth on datasets of others is told by those that were held out (`find_lift`).
-SELF_NAMED = "digest.self_names_log"
+# In how many ways a text says what it is. Most training sets have them in all of their texts or in none, so that a fit
+# makes little of them: what they are worth on datasets of others is told by those that were held out (`find_lift`).
+SELF_NAMING = "issue.kinds"
 
 BALANCE = 0.5  # a unit of n rows weighs n**(1 - BALANCE)
 
@@ -66,9 +66,10 @@ class Weights:
         return np.asarray(total, dtype=np.float64)
 
     def lifted(self, lift: Array) -> Weights:
-        """These weights, with `lift` (3,) added to the sums of origin of a text that names itself."""
+        """These weights, with `lift` (3,) added to the sums of origin for each way in which a text names itself."""
         curves = self.curves.copy()
-        curves[self.features.index(SELF_NAMED), 1:, : len(LABELS)] += lift  # the first knot is that of none
+        i = self.features.index(SELF_NAMING)
+        curves[i, :, : len(LABELS)] += self.knots[i, :, None] * lift
         return replace(self, curves=curves)
 
 
@@ -283,39 +284,53 @@ def fit_calibration(
     platt.fit(design, ai[known], sample_weight=weigh(units[known], ai[known]))
     w = platt.coef_[0]
     ai_array = np.stack([w[:2], w[2:]], axis=1)  # (basis, (slope, offset))
-    known = origin != UNKNOWN
-    scores = np.hstack([total, np.ones((len(total), 1))])
-    design = np.hstack([scores * basis[:, i : i + 1] for i in range(basis.shape[1])])[known]
-    vector = LogisticRegression(C=1e2, max_iter=2000, fit_intercept=False)
-    vector.fit(design, origin[known], sample_weight=weigh_by_prior(units[known], origin[known]))
-    origin_array = vector.coef_.reshape(3, basis.shape[1], 5).transpose(1, 0, 2)
+    origin_array = _scale_vector(total, n_words, origin, units).reshape(3, basis.shape[1], 5).transpose(1, 0, 2)
     return {"ai": ai_array, "origin": origin_array}
 
 
 def find_lift(
     total: Array,
-    self_named: npt.NDArray[np.bool_],
+    self_naming: Array,
     n_words: npt.NDArray[np.int64],
     origin: npt.NDArray[np.int64],
     units: npt.NDArray[np.str_],
 ) -> Array:
-    """What `Weights.lifted` should add, (3,): what being self-named adds to calibrated log-odds of rows that were held
-    out, in texts of 300 words and more, as sums before calibration."""
-    known = origin != UNKNOWN
-    basis = length_basis(n_words)
-    scores = np.hstack([total, np.ones((len(total), 1))])
-    design = np.hstack([scores, scores * basis[:, 1:], self_named[:, None]])[known]
-    vector = LogisticRegression(C=1e2, max_iter=2000, fit_intercept=False)
-    vector.fit(design, origin[known], sample_weight=weigh_by_prior(units[known], origin[known]))
-    slopes, gain = vector.coef_[:, : len(LABELS)], vector.coef_[:, -1]
+    """What `Weights.lifted` should add, (3,): what each way of naming itself adds to calibrated log-odds of rows that
+    were held out, in texts of 300 words and more, as sums before calibration."""
+    coefficients = _scale_vector(total, n_words, origin, units, self_naming)
+    slopes, gain = coefficients[:, : len(LABELS)], coefficients[:, -1]
     # Only differences between labels count.
     lift: Array = np.linalg.lstsq(slopes - slopes.mean(axis=0), gain - gain.mean(), rcond=None)[0]
     return lift
 
 
-def find_self_named(table: Table) -> npt.NDArray[np.bool_]:
-    """Which rows name themselves an issue, digest or the like, (n,)."""
-    return np.asarray(table.values[:, COLUMNS.index(SELF_NAMED)] > 0)
+def _scale_vector(
+    total: Array,
+    n_words: npt.NDArray[np.int64],
+    origin: npt.NDArray[np.int64],
+    units: npt.NDArray[np.str_],
+    *more: Array,
+) -> Array:
+    """Log-odds of each label of origin as sums of the heads' sums and 1, each times each length basis, and of `more`:
+    their coefficients, (3, basis * 5 + more).
+
+    Source: vector scaling; Guo et al. 2017, "On Calibration of Modern Neural Networks".
+    """
+    known = origin != UNKNOWN
+    scores = np.hstack([total, np.ones((len(total), 1))])
+    by_length = [scores * b[:, None] for b in length_basis(n_words).T]
+    vector = LogisticRegression(C=1e2, max_iter=2000, fit_intercept=False)
+    vector.fit(
+        np.column_stack([*by_length, *more])[known],
+        origin[known],
+        sample_weight=weigh_by_prior(units[known], origin[known]),
+    )
+    return np.asarray(vector.coef_)
+
+
+def find_self_naming(table: Table) -> Array:
+    """In how many ways each row says that it is an issue of something, (n,)."""
+    return np.nan_to_num(table.values[:, COLUMNS.index(SELF_NAMING)])
 
 
 def find_carriers(table: Table) -> npt.NDArray[np.bool_]:
