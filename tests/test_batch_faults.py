@@ -163,6 +163,19 @@ def test_signal_ends_the_run_and_says_how_to_resume(
     assert not any(is_running(pid) for pid in started)
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+def test_ctrl_c_while_workers_start_is_one_sentence(seconds: float, records: Path, tmp_path: Path):
+    run = begin(records, "--output", tmp_path / "out", "--chunk", 10, "--jobs", 2, start_new_session=True)
+    while not children(run.pid) and run.poll() is None:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    os.killpg(run.pid, signal.SIGINT)
+    err = run.communicate(timeout=60)[1].decode()
+    assert run.returncode == 130, err
+    assert err.count("detector: interrupted") == 1
+    assert "Traceback" not in err
+
+
 def is_running(pid: int) -> bool:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:

@@ -114,6 +114,8 @@ def _in_parallel(tasks: Iterator[Task], jobs: int, one_by_one: bool, parent: int
             pre_dispatch="2*n_jobs",
         )
         try:
+            if parent:
+                _start(jobs)
             results = parallel(delayed(do_quietly)(task, parent) for task in stream)
             with contextlib.closing(results) if one_by_one else contextlib.nullcontext():
                 for done in results:
@@ -132,6 +134,20 @@ def _in_parallel(tasks: Iterator[Task], jobs: int, one_by_one: bool, parent: int
             pending[task.number] = task
     if failed:
         raise failed[0]
+
+
+def _start(jobs: int) -> None:
+    """Worker processes, if there are none yet: Ctrl-C is for who started them, and they are deaf to it from birth."""
+    from multiprocessing import resource_tracker
+
+    from joblib import Parallel, delayed
+
+    resource_tracker.ensure_running()  # or it starts below, and opens the ears of all that starts after it
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # which processes and threads inherit
+    try:
+        Parallel(n_jobs=jobs)(delayed(os.getpid)() for _ in range(jobs))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def do_quietly(task: Task, parent: int | None) -> Done:
