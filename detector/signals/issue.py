@@ -57,9 +57,12 @@ class _Rule(NamedTuple):
 
 
 _PAPERS = frozenset(("newsletter", "digest", "roundup", "round-up"))
-_REPORTS = _PAPERS | {"briefing", "bulletin", "dispatch", "instalment", "installment", "recap"}
+_REPORTS = _PAPERS | {"briefing", "bulletin", "dispatch", "instalment", "installment", "recap", "rundown", "wrap-up"}
 _NUMBERS = frozenset(("edition", "issue"))  # an edition may be a book's, an issue a trouble: they need more beside them
-_THIS = r"\b(?:this|another|(?:to|yester)day's|(?:day|week|month|morning)'s|(?:bi-?)?weekly|monthly|daily"
+_THIS = (
+    r"\b(?:this|another|(?:to|yester)day's|(?:day|week|month|morning)'s"
+    r"|daily|(?:bi-?)?weekly|fortnightly|monthly|quarterly"
+)
 _ORDINAL = r"first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\d+(?:st|nd|rd|th)"
 _RULES = (
     _Rule("own", _REPORTS, re.compile(rf"{_THIS}|special|{_ORDINAL})(?: [\w'-]+){{0,2}} $")),
@@ -100,10 +103,8 @@ _TITLE_WORDS = 12
 def _said_of(lowered: str, start: int, end: int, title: int) -> Iterator[tuple[str, int, int]]:
     """What kinds of words a publication's name is among, with where they start and end; the title ends at `title`."""
     name = lowered[start:end].removesuffix("s")
-    if end <= title:
-        if name not in ("issue", "recap"):
-            yield "title", 0, title  # whole, for a reader
-        return
+    if end <= title and name not in ("issue", "recap", "wrap-up"):
+        yield "title", 0, title  # whole, for a reader
     for kind, names, before, unless in _RULES:
         if name in names and not lowered.startswith(unless, end):
             words = before.search(lowered, max(0, start - _WINDOW), start)
