@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines differ and are busy: no example has to be done in so many milliseconds.
+settings.register_profile("detector", deadline=None)
+settings.load_profile("detector")
 
 
 @pytest.fixture(scope="session")

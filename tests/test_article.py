@@ -38,7 +38,7 @@ anything = st.text(
 
 
 @given(anything)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_every_range_leads_back_to_the_given_text(text: str) -> None:
     article = Article(text)
     n = len(article.folded)
@@ -53,7 +53,7 @@ def test_every_range_leads_back_to_the_given_text(text: str) -> None:
 
 
 @given(anything)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_folded_text_is_tidy(text: str) -> None:
     folded = Article(text).folded
     assert folded == folded.strip()
@@ -62,7 +62,7 @@ def test_folded_text_is_tidy(text: str) -> None:
 
 
 @given(anything)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_lines_sentences_and_tokens_partition_the_text(text: str) -> None:
     article = Article(text)
     folded, lowered = article.folded, article.lowered

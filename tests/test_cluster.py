@@ -58,7 +58,7 @@ def test_nothing_to_group_is_an_error():
         cluster([])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.permutations(FARM + UNRELATED[:4]))
 def test_order_of_input_does_not_matter(documents: list[Document]):
     (found,) = cluster(documents)

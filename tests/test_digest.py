@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.article import Article
@@ -43,7 +43,6 @@ def test_a_text_without_words_has_no_measure(text: str) -> None:
     assert all(map(math.isnan, reading.values.values()))
 
 
-@settings(deadline=None)  # the first text compiles the lexicons
 @given(st.text(alphabet='ab AB.,:—\n"()@1*🦊é', max_size=400))
 def test_every_text_has_numbers_in_their_bounds(text: str) -> None:
     for name, value in values(text).items():

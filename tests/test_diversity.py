@@ -8,7 +8,7 @@ import time
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.article import Article
@@ -39,7 +39,6 @@ def test_one_word() -> None:
 
 
 @given(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), min_size=1, max_size=260))
-@settings(deadline=None)
 def test_measures_are_what_they_are_defined_to_be(words: list[str]) -> None:
     values = measure(" ".join(words))
     n, counts = len(words), Counter(words)

@@ -98,7 +98,7 @@ def test_sentences_are_what_the_wording_added(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(["The roof fell.", "He said so", "🙂", "http://a.example", "\n", "1,204.", "— “no”"])))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_text_adds_up(pieces: list[str]) -> None:
     text = " ".join(["The minister said that the bridge would be closed to heavy traffic until May.", *pieces])
     verdict = loaded().score(text)

@@ -6,7 +6,7 @@ import time
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from detector import lexicon
@@ -110,7 +110,6 @@ def test_every_lexicon_is_sound() -> None:
         assert not unfolded, (name, unfolded[:10])
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=" \nabehmnorst.,'\"😀", max_size=200))
 def test_matches_are_in_order_and_in_range(text: str) -> None:
     article = Article(text)

@@ -123,7 +123,7 @@ def test_nothing_that_a_browser_would_obey_is_left(text: str) -> None:
 
 
 @given(st.text(max_size=120))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_text_is_shown_whole(noise: str) -> None:
     text = f"Well, {noise} {PROSE}{noise}"
     tree = Tree(write(text))

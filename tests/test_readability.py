@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyphen import Pyphen
 
@@ -70,7 +70,6 @@ def test_agrees_with_textstat(text: str) -> None:
 
 
 @given(st.text(alphabet="abeETsdvrl '.!?-,\n12—é", max_size=120).filter(lambda t: any(map(str.isalnum, t))))
-@settings(deadline=None)
 def test_agrees_with_textstat_on_any_text(text: str) -> None:
     agree(text)
 
@@ -94,7 +93,6 @@ def test_syllables_are_those_of_textstat_for_the_whole_dictionary() -> None:
 @given(st.text(alphabet="aeiountrslcdmpbhyg'1é", max_size=30) | st.text(max_size=12))
 @example("1995")
 @example("antidisestablishmentarianism")
-@settings(deadline=None)
 def test_hyphenates_as_pyphen_does(word: str) -> None:
     pyphen = Pyphen(lang="en_US")
     assert hyphen_counter()(word.lower()) == len(pyphen.positions(word))

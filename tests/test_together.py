@@ -45,7 +45,7 @@ def exactly(verdict: Verdict) -> tuple[object, ...]:
 
 
 @given(st.lists(st.sampled_from([*EDGES, *TEXTS]), max_size=12))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_an_article_reads_the_same_in_any_company(texts: list[str]) -> None:
     together = list(loaded().score_many(texts))
     assert [exactly(v) for v in together] == [exactly(alone(t)) for t in texts]

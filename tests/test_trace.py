@@ -181,7 +181,7 @@ def test_shared_facts_are_names_numbers_and_quotations():
     assert facts == ("Marta Quill", "We sang to them", "06:40", "U.S.", "Tuesday")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(max_size=120), st.text(max_size=120))
 def test_any_two_texts_align_within_bounds(a: str, b: str):
     found = align(read(Article(a)), read(Article(f"{b}. {FERRY}")))
@@ -257,7 +257,7 @@ def test_folder_in_use_is_refused(tmp_path: Path):
         list(build(SOURCES, tmp_path))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(texts=st.lists(st.text(st.characters(), min_size=1, max_size=60), min_size=1, max_size=20))
 def test_any_text_comes_back_from_an_index(texts: list[str], tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("any") / "index"

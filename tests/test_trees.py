@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -31,7 +31,6 @@ def trees(classifier: HistGradientBoostingClassifier) -> Trees:
     return Trees.grown(classifier._predictors, COLUMNS, N_SUMS)
 
 
-@settings(deadline=None)
 @given(x=rows)
 def test_parts_add_up_to_what_the_classifier_says(
     classifier: HistGradientBoostingClassifier, trees: Trees, x: np.ndarray
@@ -50,7 +49,6 @@ def test_undefined_number_adds_nothing(trees: Trees, x: np.ndarray, undefined: n
     assert (trees.parts(x) == np.concatenate([trees.parts(row[None]) for row in x])).all()
 
 
-@settings(deadline=None)
 @given(x=rows)
 def test_company_changes_no_part(trees: Trees, x: np.ndarray) -> None:
     assert (trees.parts(x) == np.concatenate([trees.parts(row[None]) for row in x])).all()
