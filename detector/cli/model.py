@@ -46,7 +46,7 @@ def run_train(
     Examples:
       detector train labelled.csv --base shipped --output models/ours --report ours.md
       detector train labelled.jsonl --output models/ours
-      detector train ../shared/data --output models/v8 --report docs/evaluation.md
+      detector train ../shared/data --output models/v9 --report docs/evaluation.md
     """
     from detector.training import adapt, labelled, publish  # scikit-learn is for those who train
 
