@@ -312,6 +312,7 @@ HOSTILE = {
     "prompts": "as an ai " * 60_000,
     "share": "Share\n" * 40_000,
     "according": "according to " * 60_000,
+    "issues": "welcome to this digest " * 30_000,
     "capitals": "Aa " * 200_000,
     "emoji": "🙂" * 300_000,
     "nuls": "\0" * 300_000 + "word",
