@@ -116,7 +116,7 @@ def _in_parallel(tasks: Iterator[Task], jobs: int, one_by_one: bool, parent: int
         try:
             if parent:
                 _start(jobs)
-            results = parallel(delayed(do_quietly)(task, parent) for task in stream)
+            results = parallel(delayed(do_for)(task, parent) for task in stream)
             with contextlib.closing(results) if one_by_one else contextlib.nullcontext():
                 for done in results:
                     deaths = 0
@@ -150,10 +150,8 @@ def _start(jobs: int) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-def do_quietly(task: Task, parent: int | None) -> Done:
-    """`do`, in a process that leaves Ctrl-C to the one that started it, and ends with `parent`, if that is given."""
-    with contextlib.suppress(ValueError):  # a worker's thread may set none
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+def do_for(task: Task, parent: int | None) -> Done:
+    """`do`, in a process that ends with `parent`, if that is given."""
     if parent:
         _end_with(parent)
     return do(task)
