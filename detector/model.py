@@ -29,8 +29,9 @@ from detector.errors import ModelError
 from detector.trees import Trees
 from detector.verdict import LABELS
 
-FORMAT = 3
+FORMAT = 4
 HEADS = (*LABELS, "ai")  # the columns of every weight table
+CALIBRATIONS = ("origin", "which", "ai")  # see `calibrate`
 FILES = ("weights.npz", "vocabulary.txt", "CARD.md")
 _STATED = {"name": str, "files": dict, "features": list, "blocks": list, "carriers": dict, "thresholds": dict,
            "min_words": int, "canaries": list}  # fmt: skip
@@ -146,34 +147,53 @@ class StoredModel:
         return calibrate(self.calibration, total, n_words, carries)
 
 
-def length_basis(n_words: npt.NDArray[np.int64]) -> Array:
-    """How texts' lengths enter calibration, (n, 2): (1, l), l = log2(n/300) within 32..300 words."""
-    basis = np.ones((len(n_words), 2))
-    basis[:, 1] = np.log2(np.minimum(np.maximum(n_words, 32), 300) / 300)
+def length_basis(n_words: npt.NDArray[np.int64], degree: int) -> Array:
+    """How texts' lengths enter calibration, (n, degree + 1): powers of l = log2(n/300) within 32..300 words."""
+    length = np.log2(np.minimum(np.maximum(n_words, 32), 300) / 300)
+    basis = np.ones((len(n_words), degree + 1))
+    for k in range(1, degree + 1):
+        basis[:, k] = basis[:, k - 1] * length
     return basis
+
+
+def _at_length(table: Array, n_words: npt.NDArray[np.int64]) -> Array:
+    """A calibration table, (degree + 1, ...), at each text's length, (n, ...); no sum of it depends on the company."""
+    basis = length_basis(n_words, len(table) - 1)
+    values: Array = np.repeat(table[:1], len(n_words), axis=0)
+    for power, row in zip(basis.T[1:], table[1:], strict=True):
+        values += power.reshape(-1, *(1,) * row.ndim) * row
+    return values
 
 
 def calibrate(
     calibration: Mapping[str, Array], total: Array, n_words: npt.NDArray[np.int64], carries: npt.NDArray[np.bool_]
 ) -> tuple[Array, Array]:
-    """See StoredModel.calibrate. `ai` is (2, 2): by length basis, (slope, offset) of the ai sum.
+    """See StoredModel.calibrate. `ai` is (3, 2): by powers of length, (slope, offset) of the ai sum.
 
-    `origin` is (2, 3, 5): by length basis, a row a label over (all four sums, 1); the ai sum helps to tell retold from
-    original, for most retelling is done by machines. A retold story that carries its sources or others' teasers is
-    aggregated by definition (docs/labels.md), so there the probability of retelling is aggregation's; and as what a
-    model wrote is no original, that of original is there no larger than of a person's writing.
+    `origin` is (3, 3, 5): by powers of length, a row a label over (all four sums, 1); the ai sum helps to tell retold
+    from original, for most retelling is done by machines. From it comes the probability of `original`; what is left is
+    dealt to the other two by `which`, (4,), the log-odds of aggregated against rewritten over (the sums of origin, 1):
+    a machine's digest is a digest, so who wrote it has no say there. A retold story that carries its sources or others'
+    teasers is aggregated by definition (docs/labels.md), so there the probability of retelling is aggregation's; and as
+    what a model wrote is no original, that of original is there no larger than of a person's writing.
     """
-    length = length_basis(n_words)[:, 1:]
-    line = calibration["ai"][0] + length * calibration["ai"][1]
-    ai = 1 / (1 + np.exp(-np.maximum(line[:, 0] * total[:, 3] + line[:, 1], -500)))  # above, exp() gives 0
-    origin = calibration["origin"][0] + length[:, :, None] * calibration["origin"][1]
+    line = _at_length(calibration["ai"], n_words)
+    ai = _logistic(line[:, 0] * total[:, 3] + line[:, 1])
+    origin = _at_length(calibration["origin"], n_words)
     logits = (origin[:, :, :-1] * total[:, None]).sum(axis=2) + origin[:, :, -1]
     e = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p = e / e.sum(axis=1, keepdims=True)
-    if carries.any():
-        original = np.minimum(p[carries, 0], 1 - ai[carries])
-        p[carries] = np.stack([original, np.zeros_like(original), 1 - original], axis=1)
-    return p, ai
+    original = e[:, 0] / e.sum(axis=1)
+    which = calibration["which"]
+    assembled = _logistic((which[:-1] * total[:, : len(LABELS)]).sum(axis=1) + which[-1])
+    original = np.where(carries, np.minimum(original, 1 - ai), original)
+    assembled = np.where(carries, 1.0, assembled)
+    accused = 1 - original
+    return np.stack([original, accused * (1 - assembled), accused * assembled], axis=1), ai
+
+
+def _logistic(log_odds: Array) -> Array:
+    probability: Array = 1 / (1 + np.exp(-np.maximum(log_odds, -500)))  # below, exp() overflows
+    return probability
 
 
 def digest(path: Path) -> str:
@@ -220,7 +240,7 @@ def load(path: str | os.PathLike[str] | None = None) -> StoredModel:
             grams={b: weights[f"grams_{b}"].astype(np.float32) for b in blocks},
             trees=Trees.load(weights),
             intercept=weights["intercept"].astype(np.float64),
-            calibration={head: weights[f"calibration_{head}"].astype(np.float64) for head in ("origin", "ai")},
+            calibration={name: weights[f"calibration_{name}"].astype(np.float64) for name in CALIBRATIONS},
             carriers=tuple((features.index(f), float(least)) for f, least in manifest["carriers"].items()),
         )
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as e:

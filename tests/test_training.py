@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector import Detector
@@ -17,7 +18,7 @@ from detector.errors import CorpusError, UsageError
 from detector.training import corpus, evaluate, publish, robustness, variants
 from detector.training.corpus import Row
 from detector.training.evaluate import auroc, calibration_error, threshold_at
-from detector.training.fit import SELF_NAMING, Weights, find_knots, find_lift, hat_matrix, weigh
+from detector.training.fit import SELF_NAMING, Weights, find_knots, find_lift, hat_matrix, tell_apart, weigh
 from detector.trees import Trees
 
 SEEDS = Path(__file__).parents[1] / "seeds"
@@ -115,6 +116,39 @@ def test_same_dice_same_variants() -> None:
     assert made() == made()
 
 
+def story(name: str, domain: str = "news") -> Row:
+    text = (SEEDS / name).read_text("utf-8")
+    return Row(name, text, "original", False, name, "human", "", domain, "", True, False, None)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_a_round_up_is_made_of_its_parts_and_of_nothing_unfilled(seed: int) -> None:
+    parts = [story(n) for n in ("bridge-hearing.txt", "signal-box.txt", "second-hive.txt", "cold-water-swimming.txt")]
+    made = variants.round_up(parts, parts[0], np.random.default_rng(seed))
+    assert not set("{}") & set(made)
+    assert made == variants.round_up(parts, parts[0], np.random.default_rng(seed))
+    words = set(made.lower().split())
+    assert all(len(words & set(p.text.lower().split())) >= 3 for p in parts)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_a_brief_credits_outlets_and_leaves_out_who_speaks(seed: int) -> None:
+    made = variants.brief(story("marathon-wire.txt"), np.random.default_rng(seed))
+    if made is None:  # too few sentences for the length that was drawn
+        return
+    assert not set("{}") & set(made)
+    named = [o for o in variants._MORE_OUTLETS if o.removeprefix("The ").lower() in made.lower()]
+    assert named
+    assert not variants._NOT_TOLD.search(variants._QUOTATION.sub("", made))
+
+
+def test_a_story_of_ones_own_makes_no_brief() -> None:
+    mine = replace(story("second-hive.txt"), text="I went to the hive and we opened it with my brother today. " * 30)
+    assert variants.brief(mine, np.random.default_rng(0)) is None
+
+
 # ---- numbers
 
 
@@ -152,6 +186,25 @@ def test_lift_is_what_held_out_rows_have_beyond_their_sums() -> None:
     assert lift - lift.mean() == pytest.approx(true - true.mean(), abs=0.3)
     idle = find_lift(sums, rng.permutation(ways), n_words, odds.argmax(axis=1), np.arange(n).astype(str))
     assert np.abs(idle - idle.mean()).max() < 0.3
+
+
+def test_who_wrote_a_digest_does_not_tell_what_it_is() -> None:
+    """Ten times as many digests by people as by machines, and machines' sums differ: both are told by the same rule."""
+    rng = np.random.default_rng(0)
+    n = 4000
+    origin = rng.integers(1, 3, n)
+    ai = np.where(origin == 1, 1, rng.random(n) < 0.1).astype(np.int64)
+    total = rng.normal(0, 1, (n, 4))
+    total[:, 2] += 3.0 * (origin == 2)
+    total[:, 1] += 1.5 * ai
+    n_words = np.full(n, 400)
+    told = tell_apart(total, n_words, origin, ai, np.arange(n).astype(str))
+    odds = total[:, :3] @ told[:-1] + told[-1]
+    found = [(odds[(origin == 2) & (ai == k)] > 0).mean() for k in (0, 1)]
+    assert min(found) > 0.85
+    counted = tell_apart(total, n_words, origin, np.zeros_like(ai), np.arange(n).astype(str))
+    by_machine = (origin == 2) & (ai == 1)
+    assert found[1] > (total[by_machine, :3] @ counted[:-1] + counted[-1] > 0).mean()
 
 
 def test_lifted_weights_add_the_lift_for_each_way_of_naming_itself() -> None:

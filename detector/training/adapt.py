@@ -40,10 +40,11 @@ from detector.training.evaluate import (
 )
 from detector.training.fit import (
     CURVE_SCALE,
+    SHORTEST_DIGEST,
     Weights,
     find_carriers,
-    gram_columns,
     hat_matrix,
+    tell_apart,
     weigh,
 )
 from detector.training.scores import Integers, Mask, Thresholds, decide_crossed, gather
@@ -257,7 +258,7 @@ class Design:
         parts = [sp.csr_matrix((shares - known * usual) * CURVE_SCALE)]
         occurring = {}
         for block in base.grams:
-            grams = gram_columns(table.grams, block)
+            grams = table.blocks[block]
             occurring[block] = np.flatnonzero(np.asarray((grams > 0).sum(axis=0)).ravel() >= 2)
             parts.append(grams[:, occurring[block]])
         x = sp.hstack(parts, format="csr", dtype=np.float64)
@@ -373,7 +374,7 @@ def calibrate(sums: Array, table: Table, chosen: Mask, base: StoredModel, heads:
     Penalised, for it has some hundred texts to go by: it stays near a slope that does not bend with length.
     """
     result = {head: np.array(a) for head, a in base.calibration.items()}
-    basis = length_basis(table.n_words)
+    basis = length_basis(table.n_words, 1)
     if "ai" in heads:
         rows = np.flatnonzero(chosen & (table.ai != UNKNOWN))
         design = np.hstack([basis * sums[:, 3:4], basis])[rows]
@@ -383,11 +384,15 @@ def calibrate(sums: Array, table: Table, chosen: Mask, base: StoredModel, heads:
     if "origin" in heads:
         rows = np.flatnonzero(chosen & (table.origin != UNKNOWN))
         scores = np.hstack([sums, np.ones((len(sums), 1))])
-        design = np.hstack([scores * basis[:, i : i + 1] for i in range(basis.shape[1])])[rows]
+        design = np.hstack([scores * b[:, None] for b in basis.T])[rows]
         fitted = LogisticRegression(C=1.0, max_iter=2000, fit_intercept=False)
         fitted.fit(design, table.origin[rows], sample_weight=weigh(table.units[rows], table.origin[rows]))
         n = len(HEADS) + 1
-        result["origin"] = fitted.coef_.reshape(len(LABELS), basis.shape[1], n).transpose(1, 0, 2)
+        result["origin"] = fitted.coef_.reshape(len(LABELS), -1, n).transpose(1, 0, 2)
+        if len(np.unique(table.origin[rows[table.n_words[rows] > SHORTEST_DIGEST]])) == len(LABELS):
+            result["which"] = tell_apart(
+                sums[rows], table.n_words[rows], table.origin[rows], table.ai[rows], table.units[rows], strength=1.0
+            )
     return result
 
 

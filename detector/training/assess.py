@@ -26,6 +26,7 @@ from detector.training import variants as make
 from detector.training.corpus import Row
 from detector.training.evaluate import (
     BANDS,
+    N_FOLDS,
     HeldOut,
     Recipe,
     choose_min_words,
@@ -51,10 +52,10 @@ _MAKERS = ("article.py", "language.py", "lexicon.py", "features.py", "signals/*.
 
 def score_corpus(
     folder: Path, train_rows: Sequence[Row], test_rows: Sequence[Row], recipe: Recipe, say: Say
-) -> tuple[HeldOut, Scores]:
-    """Held-out scores of a corpus, with what is kept of them."""
+) -> tuple[HeldOut, Table, Scores]:
+    """Held-out scores of a corpus, the table that was trained on, and what is kept of the scores."""
     say(f"scoring {len(test_rows)} rows by models that never saw their dataset")
-    out = hold_out(train_rows, test_rows, recipe)
+    out, table = hold_out(train_rows, test_rows, recipe)
     say("changing texts and scoring them again")
     thresholds = choose_thresholds(out)
     lengths = measure_lengths(out, thresholds)
@@ -62,6 +63,7 @@ def score_corpus(
     changed = robustness.compare_held_out(out, thresholds, recipe.vocabulary, min_words, recipe.seed, recipe.jobs)
     about = {
         "how": "held out",
+        "n_folds": N_FOLDS,
         "model": "held-out fits",
         "source": source(folder),
         "corpus": corpus.digest(folder),
@@ -71,7 +73,7 @@ def score_corpus(
         "robustness": changed,
         "lengths": lengths,
     }
-    return out, store(out, min_words, about)
+    return out, table, store(out, min_words, about)
 
 
 def source(folder: Path) -> str:

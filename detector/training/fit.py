@@ -27,7 +27,8 @@ EPOCHS = 10
 HARD = 4.0  # how much more a human original counts that looks aggregated: who is wronged most is learnt best
 HARD_IN_TREES = 8.0  # the same in the trees, where twice as much costs no recall of aggregators
 SPREAD = 4.0  # the standard deviation of a head's sums in training, about what log-odds have
-TREES = 0.5  # how much trees over the measured numbers count, beside the linear sums
+TREES = {"origin": 0.8, "ai": 0.5}  # how much trees over the measured numbers count, beside the linear sums
+CURVES = "curves"  # the part of the columns that are shares of knots, beside the blocks of n-grams
 # What a page must carry for a retold story on it to be aggregated by definition: two listed sources or stamped teasers.
 CARRIERS = {"structure.listed_sources_log": float(np.log(3)), "residue.time_stamped_items_log": float(np.log(3))}
 # What probabilities of origin presume of a text before it is read: accusing is no likelier than not. Machine-written
@@ -39,6 +40,9 @@ Names = npt.NDArray[np.str_]
 # makes little of them: what they are worth on datasets of others is told by those that were held out (`find_lift`).
 SELF_NAMING = "issue.kinds"
 
+DEGREE = 2  # of calibration by length: a line from the shortest to the longest is too sure of texts of 75 to 150 words
+FEW_COLUMNS = "newton-cholesky"  # the solver that is fast with many rows of a few columns of different size
+SHORTEST_DIGEST = 120  # words; of a digest's first hundred nobody is asked whether they are one
 BALANCE = 0.5  # a unit of n rows weighs n**(1 - BALANCE)
 
 
@@ -62,7 +66,7 @@ class Weights:
             total = total + hat_matrix(values, self.knots) @ self.curves.reshape(-1, len(HEADS))
             total += self.trees.sums(values)
         for block, weights in self.grams.items():
-            total = total + gram_columns(table.grams, block) @ weights
+            total = total + table.blocks[block] @ weights
         return np.asarray(total, dtype=np.float64)
 
     def lifted(self, lift: Array) -> Weights:
@@ -150,28 +154,25 @@ def fit(
     features: Sequence[str],
     excluded: Mapping[str, Sequence[str]],
     blocks: Sequence[str] = tuple(BLOCKS),
+    trees: Trees | None = None,
 ) -> Weights:
     """Both heads fitted on the chosen rows of a table; `excluded` names families, columns or blocks of n-grams
-    (`wording.words`) that a head may not see.
+    (`wording.words`) that a head may not see. `trees` that were grown on the same rows are taken as they are.
 
     Raises CorpusError if a head has fewer than two classes.
     """
-    index = [COLUMNS.index(f) for f in features]
+    values = table.values[:, [COLUMNS.index(f) for f in features]]
     n_knots = len(KNOT_QUANTILES)
-    parts = [gram_columns(table.grams, b) for b in blocks]
     knots, usual = np.zeros((0, n_knots)), np.zeros(0)
+    shares = sp.csr_matrix((len(values), 0), dtype=np.float32)
     if features:
-        values = table.values[:, index]
         knots = find_knots(values[chosen])
         shares = hat_matrix(values, knots)
         usual = _usual_shares(shares[chosen], n_knots)
-        parts.insert(0, (shares + _absences(values, n_knots) @ sp.diags(usual)) * CURVE_SCALE)
-    x = sp.hstack(parts, format="csr", dtype=np.float32)
-    n_curve = len(usual)
+        shares = (shares + _absences(values, n_knots) @ sp.diags(usual)) * CURVE_SCALE
     curves = np.zeros((len(features), n_knots, len(HEADS)))
-    weights = np.zeros((x.shape[1] - n_curve, len(HEADS)), dtype=np.float32)
+    weights = {b: np.zeros((1 << BITS, len(HEADS)), dtype=np.float32) for b in blocks}
     intercept = np.zeros(len(HEADS))
-    part = np.repeat(np.arange(len(blocks) + 1), [n_curve, *(1 << BITS for _ in blocks)])
     units = table.units
     forests = [Trees.empty(len(HEADS))]
     for head, labels, columns in (("origin", table.origin, [0, 1, 2]), ("ai", table.ai, [3])):
@@ -181,56 +182,51 @@ def fit(
             raise CorpusError(
                 f"head {head!r} needs rows of all its classes, and has {len(present)}: add labelled texts"
             )
-        hidden = [f in excluded.get(head, ()) or f.partition(".")[0] in excluded.get(head, ()) for f in features]
-        hidden_blocks = [f"wording.{b}" in excluded.get(head, ()) for b in blocks]
-        seen = np.flatnonzero(
-            ~np.r_[
-                np.repeat(np.array(hidden, dtype=bool), n_knots),
-                np.repeat(np.array(hidden_blocks, dtype=bool), 1 << BITS),
-            ]
-        )
+        barred = excluded.get(head, ())
+        hidden = np.array([f in barred or f.partition(".")[0] in barred for f in features], dtype=bool)
+        shown = np.flatnonzero(~np.repeat(hidden, n_knots))
+        parts = {CURVES: shares[rows][:, shown].astype(np.float32)} if len(shown) else {}
+        parts |= {b: table.blocks[b][rows] for b in blocks if f"wording.{b}" not in barred}
         importance = weigh(units[rows], labels[rows])
         wronged = table.hard[rows] & (labels[rows] == 0) if head == "origin" else np.zeros(len(rows), dtype=bool)
-        coefficients, offset = _pool(x[rows], part, seen, labels[rows], np.where(wronged, HARD, 1.0) * importance)
-        curves[:, :, columns] = (coefficients[:n_curve] * CURVE_SCALE).reshape(len(features), n_knots, len(columns))
-        weights[:, columns] = coefficients[n_curve:]
-        intercept[columns] = offset
-        if features:
-            shown = values[rows].copy()
-            shown[:, hidden] = 0.0  # a constant, which no node can ask for
-            forests.append(_grow(shown, labels[rows], np.where(wronged, HARD_IN_TREES, 1.0) * importance, columns))
-    trees = Trees.joined(forests)
+        by_part, intercept[columns] = _pool(parts, labels[rows], np.where(wronged, HARD, 1.0) * importance)
+        if CURVES in by_part:
+            curves.reshape(-1, len(HEADS))[shown[:, None], columns] = by_part.pop(CURVES) * CURVE_SCALE
+        for block, coefficients in by_part.items():
+            weights[block][:, columns] = coefficients
+        if features and trees is None:
+            asked = values[rows].copy()
+            asked[:, hidden] = 0.0  # a constant, which no node can ask for
+            emphasis = np.where(wronged, HARD_IN_TREES, 1.0) * importance
+            forests.append(_grow(asked, labels[rows], emphasis, columns, TREES[head]))
+    trees = Trees.joined(forests) if trees is None else trees
     intercept += trees.roots
     # Centred: a contribution is measured from the usual article, and an undefined number contributes nothing.
     middle = (usual.reshape(len(features), n_knots, 1) * curves).sum(axis=1)
     curves -= middle[:, None, :]
     intercept += middle.sum(axis=0)
-    by_block = {b: weights[i << BITS : (i + 1) << BITS] for i, b in enumerate(blocks)}
-    return Weights(tuple(features), knots, curves, by_block, intercept, trees)
+    return Weights(tuple(features), knots, curves, weights, intercept, trees)
 
 
 def _pool(
-    x: sp.csr_matrix,
-    part: npt.NDArray[np.int64],
-    seen: npt.NDArray[np.int64],
-    labels: npt.NDArray[np.int64],
-    importance: Array,
-) -> tuple[Array, Array]:
-    """The mean of a fit on all columns that are seen and of one on each block of n-grams alone: weights (columns,
-    classes) and intercepts.
+    parts: Mapping[str, sp.csr_matrix], labels: npt.NDArray[np.int64], importance: Array
+) -> tuple[dict[str, Array], Array]:
+    """The mean of a fit on all parts together and of one on each block of n-grams alone: the weights of each part,
+    (columns, classes), and intercepts.
 
     Fitted together alone, the strongest columns take the weight that the others would need on texts where the strongest
     fail (Sutton, Sindelar and McCallum 2006, "Reducing weight undertraining in structured discriminative learning").
-    A mean of sums is one sum, so it costs nothing when scoring. The numbers (part 0) have the trees to themselves.
+    A mean of sums is one sum, so it costs nothing when scoring. The numbers have the trees to themselves.
     """
-    blocks = [seen[part[seen] == p] for p in np.unique(part[seen]) if p]
-    members = blocks if [len(b) for b in blocks] == [len(seen)] else [*blocks, seen]
+    alone = [(name,) for name in parts if name != CURVES]
+    members = alone if alone == [tuple(parts)] else [*alone, tuple(parts)]
     n_classes = len(np.unique(labels))
-    coefficients = np.zeros((x.shape[1], n_classes if n_classes > 2 else 1))
-    intercept = np.zeros(coefficients.shape[1])
-    total = np.zeros((len(labels), coefficients.shape[1]))
-    for columns in members:
-        shown = x[:, columns]
+    n_outputs = n_classes if n_classes > 2 else 1
+    weights = {name: np.zeros((part.shape[1], n_outputs)) for name, part in parts.items()}
+    intercept = np.zeros(n_outputs)
+    total = np.zeros((len(labels), n_outputs))
+    for member in members:
+        x = parts[member[0]] if len(member) == 1 else sp.hstack([parts[name] for name in member], format="csr")
         # Averaged SGD: on held-out datasets as good as or better than L-BFGS run to its end, in a tenth of the time.
         classifier = SGDClassifier(
             loss="log_loss",
@@ -240,18 +236,25 @@ def _pool(
             average=True,
             random_state=0,
         )
-        classifier.fit(shown, labels, sample_weight=importance)
-        sums = classifier.decision_function(shown).reshape(total.shape)
+        classifier.fit(x, labels, sample_weight=importance)
+        sums = classifier.decision_function(x).reshape(total.shape)
         scale = SPREAD / sums.std()
         total += sums * scale
-        coefficients[columns] += classifier.coef_.T * scale
         intercept += classifier.intercept_ * scale
+        at = 0
+        for name in member:
+            n = parts[name].shape[1]
+            weights[name] += classifier.coef_[:, at : at + n].T * scale
+            at += n
     scale = SPREAD / total.std()
-    return coefficients * scale, intercept * scale
+    return {name: w * scale for name, w in weights.items()}, intercept * scale
 
 
-def _grow(values: Array, labels: npt.NDArray[np.int64], importance: Array, columns: Sequence[int]) -> Trees:
-    """Trees over the measured numbers, which see what they mean together; they add to these columns of the sums."""
+def _grow(
+    values: Array, labels: npt.NDArray[np.int64], importance: Array, columns: Sequence[int], share: float
+) -> Trees:
+    """Trees over the measured numbers, which see what they mean together; they add to these columns of the sums,
+    and count `share` of what the linear sums do."""
     model = HistGradientBoostingClassifier(
         max_iter=60, learning_rate=0.15, max_leaf_nodes=16, max_depth=6, min_samples_leaf=60, l2_regularization=5,
         max_bins=63, max_features=0.3, early_stopping=False, random_state=0,
@@ -260,13 +263,7 @@ def _grow(values: Array, labels: npt.NDArray[np.int64], importance: Array, colum
     spread = model.decision_function(values).std()
     if not spread:  # too few texts to ask anything
         return Trees.empty(len(HEADS))
-    return Trees.grown(model._predictors, columns, len(HEADS)).mixed(np.eye(len(HEADS)) * (TREES * SPREAD / spread))
-
-
-def gram_columns(grams: sp.csr_matrix, block: str) -> sp.csr_matrix:
-    """The columns of one block of n-grams."""
-    i = list(BLOCKS).index(block)
-    return grams[:, i << BITS : (i + 1) << BITS]
+    return Trees.grown(model._predictors, columns, len(HEADS)).mixed(np.eye(len(HEADS)) * (share * SPREAD / spread))
 
 
 def fit_calibration(
@@ -277,15 +274,41 @@ def fit_calibration(
     units: npt.NDArray[np.str_],
 ) -> dict[str, Array]:
     """Calibration arrays from the sums of rows that were held out, weighted as in training."""
-    basis = length_basis(n_words)
+    basis = length_basis(n_words, DEGREE)
     known = ai != UNKNOWN
     design = np.hstack([basis * total[:, 3:4], basis])[known]
-    platt = LogisticRegression(C=1e3, max_iter=1000, fit_intercept=False)
+    platt = LogisticRegression(C=1e3, solver=FEW_COLUMNS, fit_intercept=False)
     platt.fit(design, ai[known], sample_weight=weigh(units[known], ai[known]))
-    w = platt.coef_[0]
-    ai_array = np.stack([w[:2], w[2:]], axis=1)  # (basis, (slope, offset))
-    origin_array = _scale_vector(total, n_words, origin, units).reshape(3, basis.shape[1], 5).transpose(1, 0, 2)
-    return {"ai": ai_array, "origin": origin_array}
+    ai_array = platt.coef_[0].reshape(2, -1).T  # (basis, (slope, offset))
+    origin_array = _scale_vector(total, n_words, origin, units).reshape(3, -1, 5).transpose(1, 0, 2)
+    return {"ai": ai_array, "origin": origin_array, "which": tell_apart(total, n_words, origin, ai, units)}
+
+
+def tell_apart(
+    total: Array,
+    n_words: npt.NDArray[np.int64],
+    origin: npt.NDArray[np.int64],
+    ai: npt.NDArray[np.int64],
+    units: npt.NDArray[np.str_],
+    strength: float = 1e2,
+) -> Array:
+    """Log-odds of aggregated against rewritten over (the sums of origin, 1), (4,), from texts that are one of the two
+    and as long as digests are.
+
+    Digests by machines weigh as much as all others. Most digests here are people's and most retelling is machines', so
+    that left to their numbers, how a text sounds would decide what it is.
+    """
+    rows = np.flatnonzero((origin > 0) & (n_words > SHORTEST_DIGEST))
+    assembled = origin[rows] == LABELS.index("aggregated")
+    by_machine = ai[rows] == 1
+    weights = weigh(units[rows], assembled.astype(np.int64))
+    digests = [mask for mask in (assembled & by_machine, assembled & ~by_machine) if mask.any()]
+    for mask, share in [(~assembled, PRIOR["rewritten"]), *((m, PRIOR["aggregated"] / len(digests)) for m in digests)]:
+        weights[mask] *= share / weights[mask].sum()
+    weights *= len(rows) / weights.sum()
+    told = LogisticRegression(C=strength, solver=FEW_COLUMNS)
+    told.fit(total[rows, : len(LABELS)], assembled, sample_weight=weights)
+    return np.append(told.coef_[0], told.intercept_)
 
 
 def find_lift(
@@ -318,8 +341,8 @@ def _scale_vector(
     """
     known = origin != UNKNOWN
     scores = np.hstack([total, np.ones((len(total), 1))])
-    by_length = [scores * b[:, None] for b in length_basis(n_words).T]
-    vector = LogisticRegression(C=1e2, max_iter=2000, fit_intercept=False)
+    by_length = [scores * b[:, None] for b in length_basis(n_words, DEGREE).T]
+    vector = LogisticRegression(C=1e2, solver=FEW_COLUMNS, fit_intercept=False)
     vector.fit(
         np.column_stack([*by_length, *more])[known],
         origin[known],

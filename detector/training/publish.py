@@ -22,7 +22,7 @@ from detector.model import Array
 from detector.scoring import Detector
 from detector.training import account, assess, corpus
 from detector.training.corpus import Row
-from detector.training.evaluate import HeldOut, Recipe, calibrate_on, lift_on, lift_sums, training_table
+from detector.training.evaluate import HeldOut, Recipe, calibrate_on, lift_on, lift_sums
 from detector.training.figures import Figure, figures
 from detector.training.fit import CARRIERS, Weights, fit
 from detector.training.scores import Scores
@@ -72,9 +72,8 @@ def train(folder: Path, output: Path, report: Path | None, jobs: int, say: Calla
     refuse_existing(output)
     say("reading the corpus")
     train_rows, test_rows, recipe = prepare(folder, jobs)
-    out, scores = assess.score_corpus(folder, train_rows, test_rows, recipe, say)
+    out, table, scores = assess.score_corpus(folder, train_rows, test_rows, recipe, say)
     say(f"fitting on all {len(train_rows)} rows")
-    table, _ = training_table(train_rows, np.zeros(len(train_rows), dtype=np.int64), recipe)
     weights = fit(table, np.ones(len(table.variants), dtype=bool), recipe.features, recipe.excluded)
     sums = out.sums["model"]
     lift = lift_on(out.table, out.band, sums)
@@ -101,7 +100,7 @@ def evaluate(folder: Path, output: Path, jobs: int, say: Callable[[str], None]) 
         say(f"scores as kept in {kept}")
     else:
         train_rows, test_rows, recipe = prepare(folder, jobs)
-        _, scores = assess.score_corpus(folder, train_rows, test_rows, recipe, say)
+        *_, scores = assess.score_corpus(folder, train_rows, test_rows, recipe, say)
     return assess.publish(scores, report, say)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from detector.article import Article
 from detector.model import Array
-from detector.training.evaluate import HeldOut, auroc, decide_all, threshold_at
+from detector.training.evaluate import HeldOut, auroc, decide_all, select, threshold_at
 from detector.training.figures import Figure
 from detector.training.scores import Integers, Thresholds
 from detector.training.table import UNKNOWN, tabulate
@@ -224,10 +224,9 @@ def compare_held_out(
         origin, ai = np.full((len(listed), 3), np.nan), np.full(len(listed), np.nan)
         called = np.full(len(listed), UNKNOWN)
         fold = out.fold[rows][where]
-        every = [judge.probabilities(measured) for judge in out.judges]
-        for k, (o, a) in enumerate(every):
-            own = fold == k
-            origin[where[own]], ai[where[own]] = o[own], a[own]
+        for k in np.unique(fold):
+            own = np.flatnonzero(fold == k)
+            origin[where[own]], ai[where[own]] = out.judges[k].probabilities(select(measured, own))
         enough = measured.n_words >= min_words
         called[where] = np.where(enough, decide_all(origin[where], thresholds), UNKNOWN)
         return origin, ai, called

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,11 @@ class Table:
     n_words: npt.NDArray[np.int64]
     origin: npt.NDArray[np.int64]  # index into LABELS
     ai: npt.NDArray[np.int64]  # 0, 1
+
+    @cached_property
+    def blocks(self) -> dict[str, sp.csr_matrix]:
+        """The columns of each block of n-grams."""
+        return {b: self.grams[:, i << BITS : (i + 1) << BITS] for i, b in enumerate(BLOCKS)}
 
     @property
     def units(self) -> npt.NDArray[np.str_]:

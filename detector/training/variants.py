@@ -229,53 +229,180 @@ def stitch(parts: Sequence[Row], rng: np.random.Generator) -> str:
     return " ".join(text.split()) if rng.random() < 0.25 else text
 
 
-_CREDITS = (
-    ", per {o}", ", according to {o}", ", {o} reports", ", reports {o}", ", {o} notes", ", {o} says", ", via {o}",
-    ", as {o} puts it", ", the {o} adds", ", {o} reported", " ({o})", ", {o} has learned", ", in {o}'s telling",
+# Invented people, and what a curator or a brief says of an outlet {o}, a person {n} or a title {t}.
+_FIRST = (
+    "Anna Tom Priya Jorge Mei Liam Sofia Omar Nina Paul Ravi Elena Kofi Greta Sam Yuki Laura Ben Irina David".split()
+)
+_LAST = "Keller Novak Rao Silva Chen Walsh Rossi Haddad Berg Moreau Patel Mensah Lind Carter Sato Brandt Cole".split()
+_SECTIONS = (
+    "News", "Articles", "Videos", "Tools", "Libraries", "Community", "Events", "Releases", "Research", "Opinion",
+    "Politics", "Business", "Science", "Culture", "Sport", "Technology", "World", "Local", "Health", "Reading",
+    "Listening", "Jobs", "Projects", "Tutorials", "Updates", "From the blogs", "Elsewhere", "Quick hits", "In brief",
+    "Other news", "Worth your time", "Upcoming", "Security", "Markets", "Policy", "Discussions",
 )  # fmt: skip
-_OPENING_CREDITS = ("{o} reports that", "According to {o},", "Per {o},", "{o} says", "{o} notes that")
-_NOT_TOLD = re.compile(r"[\"“”]|\b(?:I|I'm|my|me)\b")  # who is quoted or speaks here is not retold
+_POINTERS = (
+    "{n} writes about {t}", "{n} on {t}", "{n} looks at {t}", "{n} has published {t}", "{o} has the story: {t}",
+    "{o} on {t}", "{n} explains {t}", "In {o}, {n} asks about {t}", "{n} shares {t}", "A piece by {n}: {t}",
+    "{o} covers {t}", "{n} wrote up {t}",
+)  # fmt: skip
+_BYLINES = ("", "", " by {n}", " ({o})", " - {o}", " by {n} ({o})", " [{o}]", ", {o}", " | {n}")
+_LAYOUTS = (
+    "{t}{c}\n{b}",
+    "{t}{c}\n{b}",
+    "{t}. {b}{c}",
+    "{t}{c} - {b}",
+    "{t}{c}: {b}",
+    "{b}{c}",
+    "{p}. {b}",
+    "- {t}{c}",
+)
+
+
+def _person(rng: np.random.Generator) -> str:
+    return f"{rng.choice(_FIRST)} {rng.choice(_LAST)}"
+
+
+def _sentences(row: Row, rng: np.random.Generator, n_chars: int) -> list[str]:
+    article = Article(clean(row, rng)[:n_chars])
+    places = [article.span(*s) for s in article.sentences]
+    return [" ".join(article.text[p.start : p.end].split()) for p in places]
+
+
+def _entitle(row: Row, sentences: list[str], rng: np.random.Generator) -> tuple[str, list[str]]:
+    """A title for a row, its own first line if that looks like one, and the sentences to follow."""
+    first = row.text.lstrip().split("\n", 1)[0].strip(" #*-")
+    if "\n" in row.text.strip() and 2 <= first.count(" ") < _TITLE_WORDS and first[-1:] not in ".!,;":
+        return first, [s for s in sentences if first not in s] or sentences
+    later = [s for s in sentences[1:] if s.count(" ") >= 5] or sentences
+    words = str(later[int(rng.integers(len(later)))]).split()[: int(rng.integers(4, 11))]
+    if rng.random() < 0.35:
+        words = [w if len(w) < 4 else w[:1].upper() + w[1:] for w in words]
+    title = " ".join(words).strip(".,;:'()").replace('"', "")
+    return title[:1].upper() + title[1:], sentences
+
+
+def round_up(parts: Sequence[Row], opening: Row, rng: np.random.Generator) -> str:
+    """Links or excerpts of several authors, titled, credited, in sections or none, as one curator lays them out."""
+    layout, byline = str(rng.choice(_LAYOUTS)), str(rng.choice(_BYLINES))
+    mark = str(rng.choice(["", "", "- ", "* ", "• ", "{i}. ", "## ", "### "]))
+    longest = int(rng.choice([0, 1, 1, 2, 3, 5]))  # sentences of an entry
+    bare = float(rng.choice([0.0, 0.0, 0.3, 0.6]))  # share of entries that are a title alone
+    sections = iter(rng.permutation(_SECTIONS).tolist() if rng.random() < 0.45 else ())
+    from_start = rng.random() < 0.8
+    blocks = []
+    if rng.random() < 0.35:
+        blocks.append(" ".join(_sentences(opening, rng, 1500)[: int(rng.integers(1, 5))]))
+    for i, row in enumerate(parts, 1):
+        sentences = _sentences(row, rng, 6000)
+        if not sentences:
+            continue
+        title, body = _entitle(row, sentences, rng)
+        first = 0 if from_start else int(rng.integers(max(1, len(body) - longest)))
+        text = " ".join(body[first : first + longest])
+        if text.count(" ") > 130:
+            text = body[first]
+        if "{t}" in layout and rng.random() < bare:
+            text = ""
+        names = {"o": str(rng.choice(OUTLETS)), "n": _person(rng), "t": title[:1].lower() + title[1:]}
+        pointer = str(rng.choice(_POINTERS)).format(**names)
+        entry = layout.format(
+            t=title, c=byline.format(**names), b=text or ("" if "{t}" in layout else title), p=pointer
+        )
+        if (i == 1 or rng.random() < 0.3) and (section := next(sections, None)):
+            blocks.append(section)
+        blocks.append(mark.format(i=i) + entry.strip(" \n:-"))
+    text = str(rng.choice(["\n\n", "\n\n", "\n"])).join(blocks)
+    return " ".join(text.split()) if rng.random() < 0.15 else text
+
+
+_MORE_OUTLETS = (
+    *OUTLETS, "USA Today", "Fox News", "NBC News", "CBS News", "ABC News", "The Hill", "The Los Angeles Times",
+    "The Wall Street Journal", "Time", "People", "The Telegraph", "The Independent", "The Daily Mail", "TMZ", "Variety",
+    "The Associated Press", "Vox", "BuzzFeed", "The Atlantic", "The Daily Beast", "Slate", "Forbes", "Business Insider",
+    "Deadline", "The Sun", "Der Spiegel", "Le Monde", "Haaretz", "The Times", "The Financial Times", "Rolling Stone",
+    "The Hollywood Reporter", "Gizmodo", "Engadget", "Mashable", "National Geographic", "Quartz", "the local paper",
+)  # fmt: skip
+_CREDITS = (
+    ", per {o}", ", {o} reports", ", reports {o}", ", {o} notes", ", according to {o}", ", {o} says", ", via {o}",
+    ", {o} adds", ", notes {o}", ", as {o} puts it", ", {o} reported", " ({o})", ", writes {n} at {o}",
+    ", {n} writes in {o}", ", {n} reports for {o}", ", sources tell {o}", ", per a report in {o}", ", says {o}",
+    ", observes {o}", ", {o} finds",
+)  # fmt: skip
+_OPENING_CREDITS = (
+    "{o} reports that", "According to {o},", "Per {o},", "{o} says", "{o} notes that", "As {o} reports,",
+    "{o} adds that", "In {o}, {n} writes that", "Sources tell {o} that", "As {o} explains,", "{o} has more:",
+    "At {o}, {n} notes that",
+)  # fmt: skip
+_SPEECH_CREDITS = (
+    "he tells {o}", "she tells {o}", "they tell {o}", "{n} tells {o}", "says {n}, per {o}", "{o} quotes {n} as saying",
+    "writes {n} in {o}", "{n} said, according to {o}",
+)  # fmt: skip
+_CLOSING_CREDITS = (
+    "{o} has more.", "See more at {o}.", "({o} has a related story.)", "Read the full story at {o}.",
+    "Meanwhile, {o} looks at a similar case.",
+)  # fmt: skip
+_QUOTATION = re.compile(r"[\"“][^\"“”]*[\"”]")
+_SPEECH = re.compile(r"([\"“].*[\"”])\s*(?:\w+ (?:said|says|told|added)[^\"]*)?\.?")
+_NOT_TOLD = re.compile(r"\b(?:I|I'm|[Mm]y|me|[Ww]e|[Oo]ur|us)\b")  # who speaks here, outside quotations, is not retold
 _LOWERED = re.compile(r"(?:The|An?|It|He|She|They|In|On|At|For|After|His|Her|Their|This|There|Some|Many|More|Most)\b")
 
 
+def _name_outlet(outlet: str, rng: np.random.Generator) -> str:
+    """The outlet's name as it stands in a sentence."""
+    if outlet.startswith("The "):
+        return "the " + outlet[4:] if rng.random() < 0.8 else outlet[4:]
+    return "the " + outlet if outlet in ("AP", "BBC") and rng.random() < 0.6 else outlet
+
+
 def brief(story: Row, rng: np.random.Generator) -> str | None:
-    """One story told from two or more outlets: its plain sentences, some with the outlet that had them; or None."""
-    article = Article(clean(story, rng)[:6000])
-    sentences = []
-    for s in article.sentences:
-        place = article.span(*s)
-        sentence = " ".join(article.text[place.start : place.end].split())
-        if sentence.endswith(".") and 7 <= sentence.count(" ") <= 45 and not _NOT_TOLD.search(sentence):
-            sentences.append(sentence)
-    n = int(rng.integers(4, 13))
-    if len(sentences) < n:
+    """One story told from outlets: its sentences and quotations, some with the outlet that had them; or None."""
+    told = []
+    for sentence in _sentences(story, rng, 8000):
+        whole = sentence.count('"') % 2 == 0 and sentence.count("“") == sentence.count("”")
+        fits = whole and sentence[-1] in '."”!?' and 6 <= sentence.count(" ") <= 50
+        if fits and not _NOT_TOLD.search(_QUOTATION.sub("", sentence)):
+            told.append(sentence)
+    n = int(rng.integers(4, 14))
+    if len(told) < max(4, 0.7 * n):
         return None
-    chosen = (
-        sentences[:n] if rng.random() < 0.5 else [sentences[i] for i in sorted(rng.permutation(len(sentences))[:n])]
-    )
-    outlets = rng.choice(OUTLETS, int(rng.integers(2, 6)), replace=False)
-    credited = rng.permutation(n)[: max(2, int(n * rng.uniform(0.25, 0.7)))]
+    n = min(n, len(told))
+    chosen = told[:n] if rng.random() < 0.6 else [told[i] for i in sorted(rng.permutation(len(told))[:n])]
+    outlets = rng.permutation(_MORE_OUTLETS)[: int(rng.choice([1, 2, 2, 3, 3, 4, 5]))].tolist()
+    credited = sorted(rng.permutation(n)[: max(2, int(n * rng.uniform(0.2, 0.65)))].tolist())
     for turn, i in enumerate(credited):
-        outlet = str(outlets[turn % len(outlets)])
-        if rng.random() < 0.3:
-            opening = str(
-                rng.choice(["{o} reports that", "According to {o},", "Per {o},", "{o} says", "{o} notes that"])
-            )
-            told = chosen[i] if not _LOWERED.match(chosen[i]) else chosen[i][0].lower() + chosen[i][1:]
-            chosen[i] = f"{opening.format(o=outlet)} {told}"
+        names = {"o": _name_outlet(outlets[turn % len(outlets)], rng), "n": _person(rng)}
+        sentence = chosen[i]
+        dice = rng.random()
+        speech = _SPEECH.fullmatch(sentence)
+        if speech and dice < 0.7:
+            credit = str(rng.choice(_SPEECH_CREDITS)).format(**names)
+            chosen[i] = f"{speech[1].rstrip('”').rstrip(chr(34)).rstrip('.,')},{chr(34)} {credit}."
+        elif sentence.endswith(".") and dice < 0.65:
+            chosen[i] = sentence[:-1] + str(rng.choice(_CREDITS)).format(**names) + "."
         else:
-            chosen[i] = chosen[i][:-1] + str(rng.choice(_CREDITS)).format(o=outlet) + "."
-    breaks = rng.random(n) < rng.choice([0.0, 0.3, 0.9])
-    return "".join(s + ("\n\n" if b else " ") for s, b in zip(chosen, breaks, strict=True)).strip()
+            credit = str(rng.choice(_OPENING_CREDITS)).format(**names)
+            rest = sentence[0].lower() + sentence[1:] if _LOWERED.match(sentence) else sentence
+            chosen[i] = f"{credit[0].upper()}{credit[1:]} {rest}"
+    if rng.random() < 0.3:
+        closing = str(rng.choice(_CLOSING_CREDITS)).format(o=_name_outlet(outlets[0], rng))
+        chosen.append(closing[0].upper() + closing[1:])
+    breaks = rng.random(len(chosen)) < rng.choice([0.0, 0.3, 0.9])
+    text = "".join(s + ("\n\n" if b else " ") for s, b in zip(chosen, breaks, strict=True)).strip()
+    return text.lower() if rng.random() < 0.15 else text
+
+
+_REPORTED = frozenset(("news", "politics", "business", "sport", "entertainment", "science"))  # domains briefs are of
+_BRIEF_TRIES = 12
 
 
 def compose(rows: Sequence[Row], n: int, seed: int) -> Iterator[Variant]:
-    """Made-up texts, `n` of each kind: stitched digests; retold stories with sources or teasers (aggregated, too);
-    originals with the same furniture, which stay original.
+    """Made-up texts, `n` of each kind: stitched digests; round-ups of several authors; briefs that tell one story from
+    outlets; retold stories with sources or teasers (aggregated, too); originals with the same furniture, which stay
+    original.
 
-    Parts come from one unit and one fold's worth of rows, so a held-out dataset lends nothing to training. What is made
-    is in units of its own, for as one more row of every unit it outweighed what was found and cost a twentieth of the
-    recall on held-out aggregators; retold stories with furniture weigh more than digests, which the corpora have.
+    Parts come from one fold's worth of rows, so a held-out dataset lends nothing to training. What is made is in units
+    of its own, for as one more row of every unit it outweighed what was found and cost a twentieth of the recall on
+    held-out aggregators; retold stories with furniture and briefs weigh more than digests, which the corpora have.
     """
     rng = np.random.default_rng(seed)
     originals = [r for r in rows if r.origin == "original" and r.text.count(" ") > 120]
@@ -286,16 +413,37 @@ def compose(rows: Sequence[Row], n: int, seed: int) -> Iterator[Variant]:
     pools = [pool for _, pool in sorted(by_unit.items()) if len(pool) >= 12]
     if not pools or not retold:
         return
+    reported = [r for r in originals if r.domain in _REPORTED or "news" in r.domain] or originals
+
+    def draw(several: Sequence[Row]) -> Row:
+        return several[int(rng.integers(len(several)))]
+
+    def draw_pool() -> list[Row]:
+        return pools[int(rng.integers(len(pools)))]
+
+    def draw_parts(pool: Sequence[Row], least: int, most: int) -> list[Row]:
+        size = min(len(pool), int(rng.integers(least, most)))
+        return [pool[int(i)] for i in rng.choice(len(pool), size, replace=False)]
+
     for i in range(n):
-        pool = pools[int(rng.integers(len(pools)))]
-        parts = [pool[int(i)] for i in rng.choice(len(pool), int(rng.integers(3, 10)), replace=False)]
+        pool = draw_pool()
+        parts = draw_parts(pool, 3, 10)
         yield Variant(replace(parts[0], origin="aggregated", ai=None, unit="made:digest"), stitch(parts, rng))
-        for base in (retold[int(rng.integers(len(retold)))], originals[int(rng.integers(len(originals)))]):
-            others = [pool[int(i)] for i in rng.choice(len(pool), int(rng.integers(2, 7)), replace=False)]
+        for base in (draw(retold), draw(originals)):
+            others = draw_parts(pool, 2, 7)
             append = append_sources if rng.random() < 0.5 else append_teasers
             text = relayer(crop(Article(clean(base, rng)), int(rng.integers(120, 600)), None), rng)
             origin, unit = ("aggregated", "sourced") if base.origin == "rewritten" else ("original", "scraped")
             yield Variant(replace(base, origin=origin, ai=None, unit=f"made:{unit}{i % 40}"), append(text, others, rng))
-        story = originals[int(rng.integers(len(originals)))]
-        if told := brief(story, rng):
-            yield Variant(replace(story, origin="aggregated", ai=None, unit="made:brief"), told)
+        if rng.random() < 0.5:
+            parts = draw_parts(draw_pool(), 4, 15)
+        else:
+            parts = [draw(draw_pool()) for _ in range(int(rng.integers(4, 15)))]
+        text = round_up(parts, draw(draw_pool()), rng)
+        yield Variant(replace(parts[0], origin="aggregated", ai=None, hard=False, unit="made:roundup"), text)
+        for _ in range(_BRIEF_TRIES):
+            story = draw(reported if rng.random() < 0.7 else originals)
+            if told := brief(story, rng):
+                unit = f"made:brief{i % 10}"
+                yield Variant(replace(story, origin="aggregated", ai=None, hard=False, unit=unit), told)
+                break
