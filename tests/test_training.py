@@ -273,10 +273,10 @@ def test_a_corpus_becomes_a_model(small_corpus: Path, tmp_path: Path, monkeypatc
     monkeypatch.setattr(robustness, "SAMPLE", {"human": 3, "machine": 3, "aggregated": 2})
     monkeypatch.setattr(publish, "Recipe", partial(evaluate.Recipe, n_composed=20))
     said: list[str] = []
-    publish.train(small_corpus, tmp_path / "v9", tmp_path / "evaluation.md", 2, said.append)
-    detector = Detector.load(tmp_path / "v9")
+    publish.train(small_corpus, tmp_path / "next", tmp_path / "evaluation.md", 2, said.append)
+    detector = Detector.load(tmp_path / "next")
     text = (SEEDS / "bridge-feed.txt").read_text("utf-8")
-    assert detector.score(text).model.startswith("v9@")
+    assert detector.score(text).model.startswith("next@")
     assert detector.check_canaries() == 3
     assert "## `ai`" in (tmp_path / "evaluation.md").read_text("utf-8")
     assert said[-1].startswith("wrote ")

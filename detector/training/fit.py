@@ -31,8 +31,8 @@ TREES = {"origin": 0.8, "ai": 0.5}  # how much trees over the measured numbers c
 CURVES = "curves"  # the part of the columns that are shares of knots, beside the blocks of n-grams
 # What a page must carry for a retold story on it to be aggregated by definition: two listed sources or stamped teasers.
 CARRIERS = {"structure.listed_sources_log": float(np.log(3)), "residue.time_stamped_items_log": float(np.log(3))}
-# What probabilities of origin presume of a text before it is read: accusing is no likelier than not. Machine-written
-# digests are as much one as the other; leaning to `aggregated` finds .01 more of them at no cost to `rewritten`.
+# What probabilities of origin presume of a text before it is read: accusing is no likelier than not. What is both
+# retold and assembled is aggregated (docs/labels.md), so that is presumed of more.
 PRIOR = {"original": 0.5, "rewritten": 0.2, "aggregated": 0.3}
 Names = npt.NDArray[np.str_]
 
