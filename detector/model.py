@@ -173,7 +173,7 @@ def calibrate(
     `origin` is (3, 3, 5): by powers of length, a row a label over (all four sums, 1); the ai sum helps to tell retold
     from original, for most retelling is done by machines. From it comes the probability of `original`; what is left is
     dealt to the other two by `which`, (4,), the log-odds of aggregated against rewritten over (the sums of origin, 1):
-    a machine's digest is a digest, so who wrote it has no say there. A retold story that carries its sources or others'
+    a machine's digest is a digest, so the ai sum has no say there. A retold story that carries its sources or others'
     teasers is aggregated by definition (docs/labels.md), so there the probability of retelling is aggregation's; and as
     what a model wrote is no original, that of original is there no larger than of a person's writing.
     """

@@ -40,7 +40,6 @@ from detector.training.evaluate import (
 )
 from detector.training.fit import (
     CURVE_SCALE,
-    SHORTEST_DIGEST,
     Weights,
     find_carriers,
     hat_matrix,
@@ -389,10 +388,9 @@ def calibrate(sums: Array, table: Table, chosen: Mask, base: StoredModel, heads:
         fitted.fit(design, table.origin[rows], sample_weight=weigh(table.units[rows], table.origin[rows]))
         n = len(HEADS) + 1
         result["origin"] = fitted.coef_.reshape(len(LABELS), -1, n).transpose(1, 0, 2)
-        if len(np.unique(table.origin[rows[table.n_words[rows] > SHORTEST_DIGEST]])) == len(LABELS):
-            result["which"] = tell_apart(
-                sums[rows], table.n_words[rows], table.origin[rows], table.ai[rows], table.units[rows], strength=1.0
-            )
+        result["which"] = tell_apart(
+            sums[rows], table.n_words[rows], table.origin[rows], table.ai[rows], table.units[rows], strength=1.0
+        )
     return result
 
 

@@ -293,12 +293,15 @@ def tell_apart(
     strength: float = 1e2,
 ) -> Array:
     """Log-odds of aggregated against rewritten over (the sums of origin, 1), (4,), from texts that are one of the two
-    and as long as digests are.
+    and, if both have such, as long as digests are.
 
     Digests by machines weigh as much as all others. Most digests here are people's and most retelling is machines', so
     that left to their numbers, how a text sounds would decide what it is.
     """
-    rows = np.flatnonzero((origin > 0) & (n_words > SHORTEST_DIGEST))
+    rows = np.flatnonzero(origin > 0)
+    long = rows[n_words[rows] > SHORTEST_DIGEST]
+    if len(np.unique(origin[long])) == len(np.unique(origin[rows])):
+        rows = long
     assembled = origin[rows] == LABELS.index("aggregated")
     by_machine = ai[rows] == 1
     weights = weigh(units[rows], assembled.astype(np.int64))

@@ -88,7 +88,8 @@ def relayer(text: str, rng: np.random.Generator) -> str:
         return " ".join(text.split()) if dice < 0.3 else text
     if dice < 0.6:
         return text
-    sentences = [text[slice(*Article(text).span(*s))] for s in Article(text).sentences]
+    article = Article(text)
+    sentences = [text[slice(*article.span(*s))] for s in article.sentences]
     breaks = rng.random(len(sentences)) < rng.choice([0.25, 0.4, 0.9])
     return "".join(s + ("\n\n" if b else " ") for s, b in zip(sentences, breaks, strict=True)).strip()
 
@@ -246,6 +247,7 @@ _POINTERS = (
     "{o} covers {t}", "{n} wrote up {t}",
 )  # fmt: skip
 _BYLINES = ("", "", " by {n}", " ({o})", " - {o}", " by {n} ({o})", " [{o}]", ", {o}", " | {n}")
+# Of an entry: its title {t}, credit {c}, body {b}, or the pointer {p} to it.
 _LAYOUTS = (
     "{t}{c}\n{b}",
     "{t}{c}\n{b}",
@@ -376,7 +378,8 @@ def brief(story: Row, rng: np.random.Generator) -> str | None:
         speech = _SPEECH.fullmatch(sentence)
         if speech and dice < 0.7:
             credit = str(rng.choice(_SPEECH_CREDITS)).format(**names)
-            chosen[i] = f"{speech[1].rstrip('”').rstrip(chr(34)).rstrip('.,')},{chr(34)} {credit}."
+            said = speech[1].rstrip("”").rstrip('"').rstrip(".,")
+            chosen[i] = f'{said}," {credit}.'
         elif sentence.endswith(".") and dice < 0.65:
             chosen[i] = sentence[:-1] + str(rng.choice(_CREDITS)).format(**names) + "."
         else:
