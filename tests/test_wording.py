@@ -53,6 +53,13 @@ def test_formatting_changes_nothing(given: str, same: str) -> None:
     assert columns(given, "words") == columns(same, "words")
 
 
+def test_words_about_language_models_say_nothing_of_who_wrote_them() -> None:
+    about, without = "The OpenAI agents of ChatGPT fell .", "The of fell ."
+    assert columns(about, "words") == columns(without, "words")
+    # how the sentence is built stays: rare words of such endings do as well
+    assert columns(about, "style") == columns("The granit gardens of blurgit fell .", "style")
+
+
 @pytest.mark.parametrize(
     ("word", "stands_for"),
     [("running", "~ing"), ("relation", "~tion"), ("cat", "~1"), ("quickly", "~ly"), ("zz", "~0")],

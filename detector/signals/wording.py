@@ -2,8 +2,9 @@
 
 In the style block only the commonest words of the language keep their form; every other word is its ending (`~ing`),
 so that what remains is how a text is built and not what it is about (Stamatatos 2018, "Masking topic-related
-information to enhance authorship attribution"). Numbers are one mark, links are left out. Hashing follows
-Weinberger et al. 2009, "Feature hashing for large scale multitask learning".
+information to enhance authorship attribution"). Numbers are one mark, links are left out, and words about language
+models are no words of either block. Hashing follows Weinberger et al. 2009, "Feature hashing for large scale multitask
+learning".
 
 Which words are common is a part of the model, not of the code: an Encoder is made from a model's vocabulary.
 """
@@ -25,7 +26,19 @@ BITS = 18  # each block hashes into 2**BITS columns
 BLOCKS = {"words": (1, 2), "style": (1, 2, 3)}  # block -> n of its n-grams
 
 # Much of what is written about language models is written by them, in the corpora; a person's text about them is not.
-_ABOUT_MODELS = frozenset("ai a.i chatgpt gpt llm llms openai chatbot chatbots gemini claude anthropic copilot".split())
+# One mark for all of these words would say as much as each, so they have none: among words they are left out, in the
+# style block they are their endings, as any rare word is.
+_ABOUT_MODELS = frozenset(
+    "ai a.i agi ml llm llms gpt gpts chatgpt openai anthropic deepmind claude opus sonnet gemini copilot codex llama "
+    "mistral deepseek qwen grok perplexity huggingface nvidia gpu gpus tpu chip chips compute "
+    "bot bots chatbot chatbots assistant assistants agent agents agentic robot robots robotic robotics "
+    "artificial intelligence intelligent generative reasoning autonomous automation automated conversational "
+    "prompt prompts prompting token tokens tokenizer inference latency hallucination hallucinations multimodal "
+    "rag mcp retrieval augmented frontier benchmark benchmarks alignment safety "
+    "model models modeling algorithm algorithms network networks neural transformer transformers embedding embeddings "
+    "parameters diffusion machine machines deep learning reinforcement supervised unsupervised pretrained "
+    "train trained training tuned tuning dataset datasets".split()
+)
 _ENDINGS = frozenset(
     "ing ed ly tion sion s es er or al ity ment ness ive ous able ible ism ist ic ful less ance ence ant ent ate ize "
     "ise ized fy ship hood ward ary ery ory age dom ian an y e".split()
@@ -71,13 +84,13 @@ class Encoder:
         self._codes = Known(self.code, np.uint64)
 
     def code(self, token: str) -> int:
-        """A token's two 32-bit codes in one integer, words above style; 0 for what is left out."""
+        """A token's two 32-bit codes in one integer, words above style; 0 in a block that leaves it out."""
         if token.startswith(("http", "www.")):
             return 0
         if token[0].isdigit():
             word, style = (f"#{min(len(token), 5)}" if token.isdigit() else "#x"), "#"
         elif token in _ABOUT_MODELS:
-            word = style = "~1"
+            return _hash_style(style_class(token)) | 1
         elif token[0].isalpha() or len(token) > 1:
             word = token
             style = token if token in self.vocabulary else style_class(token)
@@ -89,27 +102,25 @@ class Encoder:
         self, articles: Sequence[Article], furniture: Iterable[npt.NDArray[np.bool_] | None] = repeat(None)
     ) -> list[dict[str, Grams]]:
         """The hashed n-grams of each article, by block; none from the lines that are page `furniture`."""
-        codes, places = [], []
+        codes: dict[str, list[npt.NDArray[np.uint64]]] = {block: [] for block in BLOCKS}
+        places: list[dict[str, npt.NDArray[np.int64]]] = []
         for article, lines in zip(articles, furniture, strict=False):
             own = self._codes.of(article.lexis, article.token_ids)
             if lines is not None:
                 own[lines[article.line_bounds[:, 0].searchsorted(article.token_starts, side="right") - 1]] = 0
-            places.append(own.nonzero()[0])
-            codes.append(own.take(places[-1]))
-        joined = np.concatenate(codes)
-        by_block = {"words": joined >> np.uint64(32), "style": joined & np.uint64(0xFFFFFFFF)}
-        columns = {block: _columns(by_block[block], sizes) for block, sizes in BLOCKS.items()}
-        found = []
-        end = 0
-        for own in places:
-            start, end = end, end + len(own)
-            # Those that start near an article's end run over it.
-            found.append(
-                {
-                    block: Grams(np.concatenate([c[start : max(end - n + 1, start)] for n, c in by_size.items()]), own)
-                    for block, by_size in columns.items()
-                }
-            )
+            places.append({})
+            for block, part in (("words", own >> np.uint64(32)), ("style", own & np.uint64(0xFFFFFFFF))):
+                places[-1][block] = part.nonzero()[0]
+                codes[block].append(part.take(places[-1][block]))
+        columns = {block: _columns(np.concatenate(codes[block]), sizes) for block, sizes in BLOCKS.items()}
+        found: list[dict[str, Grams]] = [{} for _ in places]
+        for block, by_size in columns.items():
+            end = 0
+            for grams, own_places in zip(found, places, strict=True):
+                start, end = end, end + len(own_places[block])
+                # Those that start near an article's end run over it.
+                own_columns = np.concatenate([c[start : max(end - n + 1, start)] for n, c in by_size.items()])
+                grams[block] = Grams(own_columns, own_places[block])
         return found
 
 

@@ -28,6 +28,11 @@ HARD = 4.0  # how much more a human original counts that looks aggregated: who i
 HARD_IN_TREES = 8.0  # the same in the trees, where twice as much costs no recall of aggregators
 SPREAD = 4.0  # the standard deviation of a head's sums in training, about what log-odds have
 TREES = {"origin": 0.8, "ai": 0.5}  # how much trees over the measured numbers count, beside the linear sums
+# How they grow. Twice as many trees, twice as large, gained for `ai` and nothing for `origin` (docs/training.md).
+GROWTH = {
+    "origin": {"max_iter": 60, "learning_rate": 0.15, "max_leaf_nodes": 16, "max_depth": 6, "min_samples_leaf": 60},
+    "ai": {"max_iter": 120, "learning_rate": 0.12, "max_leaf_nodes": 31, "max_depth": 8, "min_samples_leaf": 200},
+}
 CURVES = "curves"  # the part of the columns that are shares of knots, beside the blocks of n-grams
 # What a page must carry for a retold story on it to be aggregated by definition: two listed sources or stamped teasers.
 CARRIERS = {"structure.listed_sources_log": float(np.log(3)), "residue.time_stamped_items_log": float(np.log(3))}
@@ -198,7 +203,7 @@ def fit(
             asked = values[rows].copy()
             asked[:, hidden] = 0.0  # a constant, which no node can ask for
             emphasis = np.where(wronged, HARD_IN_TREES, 1.0) * importance
-            forests.append(_grow(asked, labels[rows], emphasis, columns, TREES[head]))
+            forests.append(_grow(asked, labels[rows], emphasis, columns, head))
     trees = Trees.joined(forests) if trees is None else trees
     intercept += trees.roots
     # Centred: a contribution is measured from the usual article, and an undefined number contributes nothing.
@@ -250,20 +255,18 @@ def _pool(
     return {name: w * scale for name, w in weights.items()}, intercept * scale
 
 
-def _grow(
-    values: Array, labels: npt.NDArray[np.int64], importance: Array, columns: Sequence[int], share: float
-) -> Trees:
-    """Trees over the measured numbers, which see what they mean together; they add to these columns of the sums,
-    and count `share` of what the linear sums do."""
+def _grow(values: Array, labels: npt.NDArray[np.int64], importance: Array, columns: Sequence[int], head: str) -> Trees:
+    """Trees over the measured numbers, which see what they mean together; they add to these columns of the sums."""
     model = HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.15, max_leaf_nodes=16, max_depth=6, min_samples_leaf=60, l2_regularization=5,
-        max_bins=63, max_features=0.3, early_stopping=False, random_state=0,
-    )  # fmt: skip
+        l2_regularization=5, max_bins=63, max_features=0.3, early_stopping=False, random_state=0, **GROWTH[head]
+    )
     model.fit(values, labels, sample_weight=importance)
     spread = model.decision_function(values).std()
     if not spread:  # too few texts to ask anything
         return Trees.empty(len(HEADS))
-    return Trees.grown(model._predictors, columns, len(HEADS)).mixed(np.eye(len(HEADS)) * (share * SPREAD / spread))
+    return Trees.grown(model._predictors, columns, len(HEADS)).mixed(
+        np.eye(len(HEADS)) * (TREES[head] * SPREAD / spread)
+    )
 
 
 def fit_calibration(

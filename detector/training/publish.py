@@ -29,7 +29,7 @@ from detector.training.scores import Scores
 
 SEED = 20261121
 VOCABULARY_SIZE = 3000
-CAP_TRAIN, CAP_TEST = 300, 60  # rows of one unit, label, kind and generator
+CAP_TRAIN, CAP_TEST = 600, 60  # rows of one unit, label, kind and generator
 
 # What a head may not see. Page furniture decides nothing, and an AI disclosure is proof when present, never a score.
 EXCLUDED: dict[str, tuple[str, ...]] = {
