@@ -2,9 +2,9 @@
 
 In the style block only the commonest words of the language keep their form; every other word is its ending (`~ing`),
 so that what remains is how a text is built and not what it is about (Stamatatos 2018, "Masking topic-related
-information to enhance authorship attribution"). Numbers are one mark, links are left out, and words about language
-models are no words of either block. Hashing follows Weinberger et al. 2009, "Feature hashing for large scale multitask
-learning".
+information to enhance authorship attribution"). Numbers are one mark, links are left out, and so, among
+words, are those about language models. Hashing follows Weinberger et al. 2009, "Feature hashing for large scale
+multitask learning".
 
 Which words are common is a part of the model, not of the code: an Encoder is made from a model's vocabulary.
 """
