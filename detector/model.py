@@ -29,7 +29,7 @@ from detector.errors import ModelError
 from detector.trees import Trees
 from detector.verdict import LABELS
 
-FORMAT = 4
+FORMAT = 5
 HEADS = (*LABELS, "ai")  # the columns of every weight table
 CALIBRATIONS = ("origin", "which", "ai")  # see `calibrate`
 FILES = ("weights.npz", "vocabulary.txt", "CARD.md")

@@ -82,15 +82,6 @@ def test_entries_of_one_story_share_their_words() -> None:
     assert one["entry_overlap"] > 0.2 > several["entry_overlap"]
 
 
-def test_the_opening_of_a_story_reaches_through_it_and_a_list_of_contents_does_not() -> None:
-    words = ["harbour", "glass", "mountain", "library", "ferry", "strike", "climber", "coffee"]
-    filler = "and there it was that they had been for so very long before any of it was done at all"
-    opening = f"First come the {', the '.join(words)} and more of what was there. {filler.capitalize()}."
-    contents = " ".join(f"The {w} is the {w}, {filler}, as the {w} was." for w in words)
-    story = " ".join(f"The {words[i]} and the {words[i - 4]} were there, {filler}." for i in [*range(8), *range(8)])
-    assert values(f"{opening} {contents}")["opening_reach"] < 0.2 < values(f"{opening} {story}")["opening_reach"]
-
-
 @pytest.mark.parametrize("text", [STORY, ISSUE])
 def test_without_case_nobody_knows_a_name(text: str) -> None:
     assert math.isnan(values(text.lower())["named_end_share"])

@@ -132,7 +132,7 @@ def test_sentence_quotes_emoji_and_all() -> None:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_occurrence_is_shared_equally_by_its_tokens(block: str) -> None:
-    article = Article("the roof http://a.example fell")
+    article = Article("the\n\nroof http://a.example\n\n■ ■\n\nfell")
     grams = Encoder(()).encode([article])[0][block]
     size = np.concatenate([np.full(3 - n + 1, n) for n in BLOCKS[block]])
     starts = np.concatenate([grams.places[: 3 - n + 1] for n in BLOCKS[block]])

@@ -51,12 +51,5 @@ def test_parts_of_one_size() -> None:
     assert values(SEVERAL)["part_words_cv"] < 0.2 < values(uneven)["part_words_cv"]
 
 
-def test_layout_comes_round() -> None:
-    entry = "Ferry berth approved\n\nThe harbour board voted for a second berth this week.\n\nSource: Courier\n\n"
-    mixed = "A heading\n\n" + ONE + "Two words\n\n" + "Is this the end of it, or is there more to come?\n\n" + "17\n"
-    assert values(entry * 5)["layout_period_share"] > 0.4
-    assert values(mixed)["layout_period_share"] < 0.3
-
-
 def test_emoji_sentences_at_the_end() -> None:
     assert values(ONE + "🦊🦊\n🦊")["leaning_sentence_share"] == pytest.approx(4 / 6)

@@ -8,6 +8,7 @@ import pytest
 
 from detector import features
 from detector.article import Article
+from detector.signals.layout import LEAST
 from detector.signals.wording import BITS, BLOCKS, Encoder, style_class
 
 SEEDS = Path(__file__).resolve().parents[1] / "seeds"
@@ -18,10 +19,13 @@ def columns(text: str, block: str) -> list[int]:
     return Encoder(COMMON).encode([Article(text)])[0][block].columns.tolist()
 
 
-@pytest.mark.parametrize("text", ["", "word", "🙂", "The roof fell."])
+@pytest.mark.parametrize("text", ["", "word", "🙂", "The roof fell.", "Roofs\n\n- One fell.\n- One did not."])
 def test_every_gram_has_its_column(text: str) -> None:
-    n = len(Article(text).tokens)
+    article = Article(text)
     for block, sizes in BLOCKS.items():
+        n = len(article.tokens)
+        if block == "layout":
+            n = len(article.lines) if len(article.lines) >= LEAST else 0
         found = columns(text, block)
         assert len(found) == sum(max(0, n - size + 1) for size in sizes)
         assert all(0 <= c < 1 << BITS for c in found)

@@ -36,7 +36,6 @@ FEATURES = (
     Feature("named_end_share", _PARTS, "high: entries end in a name or in brackets"),
     Feature("contents_line", "0 or 1", "1: opens with a list of contents"),
     Feature("entry_overlap", _CONTENT, "low: entries have little in common with their neighbours"),
-    Feature("opening_reach", "share of the text, 0..1", "low: what the opening names is dealt with in one place each"),
 )
 
 
@@ -61,7 +60,6 @@ def measure(article: Article) -> Reading:
     places = IS_CONTENT.of(article.lexis, article.word_ids).nonzero()[0]  # of content words, among words
     content = article.word_ids.take(places).tolist()
     values |= _paragraphs(article, content, places)
-    values["opening_reach"] = _opening_reach(n, content, places)
     return Reading(values)
 
 
@@ -117,26 +115,3 @@ def _entry_overlap(article: Article, content: list[int], places: Indices, starts
     entries = [set(content[a:b]) for a, b in pairwise(bounds)]
     pairs = [*pairwise(entries), *zip(entries, entries[2:], strict=False)]
     return sum([len(a & b) / max(1, min(len(a), len(b))) for a, b in pairs]) / len(pairs)
-
-
-_OPENING = 70  # words
-_SHORTEST_OPENING = 15
-_LEAST_RETURNING = 6
-
-
-def _opening_reach(n: int, content: list[int], places: Indices) -> float:
-    """How far the opening's content words reach after it, from where each comes back first to where last."""
-    opening = min(_OPENING, n // 5)
-    if opening < _SHORTEST_OPENING:
-        return math.nan
-    n_opening = int(places.searchsorted(opening))
-    named = set(content[:n_opening])
-    later = [
-        (word, at) for word, at in zip(content[n_opening:], places[n_opening:].tolist(), strict=True) if word in named
-    ]
-    last = dict(later)
-    first = dict(reversed(later))
-    if len(last) < _LEAST_RETURNING:
-        return math.nan
-    reach: float = (sum(last.values()) - sum(first.values())) / len(last) / (n - opening)
-    return reach

@@ -1,4 +1,5 @@
-"""Word n-grams, hashed: `words` (1-2-grams of the words themselves) and `style` (1-3-grams with the topic taken out).
+"""N-grams, hashed: `words` (1-2-grams of the words themselves), `style` (1-3-grams with the topic taken out) and
+`layout` (1-2-grams of the shapes of lines, see detector/signals/layout.py).
 
 In the style block only the commonest words of the language keep their form; every other word is its ending (`~ing`),
 so that what remains is how a text is built and not what it is about (Stamatatos 2018, "Masking topic-related
@@ -21,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.article import Article, Known
+from detector.signals.layout import LEAST, N_SHAPES, shapes
 
 BITS = 18  # each block hashes into 2**BITS columns
-BLOCKS = {"words": (1, 2), "style": (1, 2, 3)}  # block -> n of its n-grams
+BLOCKS = {"words": (1, 2), "style": (1, 2, 3), "layout": (1, 2)}  # block -> n of its n-grams
 
 # Much of what is written about language models is written by them, in the corpora; a person's text about them is not.
 # One mark for all of these words would say as much as each, so they have none: among words they are left out, in the
@@ -53,7 +55,7 @@ _SHIFTS = np.array([29, 32], dtype=np.uint64)
 
 class Grams(NamedTuple):
     """A text's n-grams in one block: the column of each occurrence, by n and then in order of the text; and `places`,
-    the tokens that count, which are neighbours in n-grams."""
+    the tokens that count, which are neighbours in n-grams: for a line, its first."""
 
     columns: npt.NDArray[np.int64]
     places: npt.NDArray[np.int64]
@@ -74,6 +76,9 @@ def _hash_style(style: str) -> int:
 
 def _hash(token: str) -> int:
     return int.from_bytes(hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "little")
+
+
+_SHAPES = np.array([_hash(f"L{shape}") | 1 for shape in range(N_SHAPES)], dtype=np.uint64)
 
 
 class Encoder:
@@ -106,12 +111,21 @@ class Encoder:
         places: list[dict[str, npt.NDArray[np.int64]]] = []
         for article, lines in zip(articles, furniture, strict=False):
             own = self._codes.of(article.lexis, article.token_ids)
+            line_starts = article.line_bounds[:, 0]
             if lines is not None:
-                own[lines[article.line_bounds[:, 0].searchsorted(article.token_starts, side="right") - 1]] = 0
+                own[lines[line_starts.searchsorted(article.token_starts, side="right") - 1]] = 0
             places.append({})
             for block, part in (("words", own >> np.uint64(32)), ("style", own & np.uint64(0xFFFFFFFF))):
                 places[-1][block] = part.nonzero()[0]
                 codes[block].append(part.take(places[-1][block]))
+            first_tokens = article.token_starts.searchsorted(line_starts)
+            shows = np.diff(first_tokens, append=len(own)) > 0  # a line of signs alone has no token
+            if lines is not None:
+                shows &= ~lines
+            if np.count_nonzero(shows) < LEAST:
+                shows[:] = False
+            places[-1]["layout"] = first_tokens.compress(shows)
+            codes["layout"].append(_SHAPES.take(shapes(article).compress(shows)))
         columns = {block: _columns(np.concatenate(codes[block]), sizes) for block, sizes in BLOCKS.items()}
         found: list[dict[str, Grams]] = [{} for _ in places]
         for block, by_size in columns.items():

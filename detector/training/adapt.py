@@ -273,10 +273,13 @@ class Design:
         hidden = [f in barred or f.partition(".")[0] in barred for f in self.base.features]
         seen = np.ones(self.x.shape[1])
         seen[: len(self.usual)] = ~np.repeat(np.array(hidden, dtype=bool), self.base.knots.shape[1])
+        # Words are shown to both heads: what somebody's own texts are about may well tell what they are.
+        shown = {b: b == "words" or f"wording.{b}" not in barred for b in self.occurring}
+        seen[len(self.usual) :] = np.concatenate([np.full(len(c), shown[b]) for b, c in self.occurring.items()])
         n, n_curves = self.x.shape[0], len(self.usual)
         marks = np.sort(np.random.default_rng(publish.SEED).permutation(n)[:LANDMARKS])
         curves = self.x[:, :n_curves].toarray() * seen[:n_curves]
-        grams = self.x[:, n_curves:].tocsr()
+        grams = self.x[:, n_curves:].multiply(seen[n_curves:]).tocsr()
         kernel = curves @ curves[marks].T + (grams @ grams[marks].T).toarray()
         values, vectors = np.linalg.eigh(kernel[marks])
         kept = values > 1e-9 * values.max()

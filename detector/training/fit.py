@@ -34,6 +34,7 @@ GROWTH = {
     "ai": {"max_iter": 120, "learning_rate": 0.12, "max_leaf_nodes": 31, "max_depth": 8, "min_samples_leaf": 200},
 }
 CURVES = "curves"  # the part of the columns that are shares of knots, beside the blocks of n-grams
+NEVER_ALONE = (CURVES, "layout")  # parts that have no fit of their own
 # What a page must carry for a retold story on it to be aggregated by definition: two listed sources or stamped teasers.
 CARRIERS = {"structure.listed_sources_log": float(np.log(3)), "residue.time_stamped_items_log": float(np.log(3))}
 # What probabilities of origin presume of a text before it is read: accusing is no likelier than not. What is both
@@ -216,14 +217,15 @@ def fit(
 def _pool(
     parts: Mapping[str, sp.csr_matrix], labels: npt.NDArray[np.int64], importance: Array
 ) -> tuple[dict[str, Array], Array]:
-    """The mean of a fit on all parts together and of one on each block of n-grams alone: the weights of each part,
+    """The mean of a fit on all parts together and of one on each block of words alone: the weights of each part,
     (columns, classes), and intercepts.
 
     Fitted together alone, the strongest columns take the weight that the others would need on texts where the strongest
     fail (Sutton, Sindelar and McCallum 2006, "Reducing weight undertraining in structured discriminative learning").
-    A mean of sums is one sum, so it costs nothing when scoring. The numbers have the trees to themselves.
+    A mean of sums is one sum, so it costs nothing when scoring. The numbers have the trees to themselves, and layout
+    alone knows templates and not what they hold: with a fit of its own it finds fewer aggregators (docs/training.md).
     """
-    alone = [(name,) for name in parts if name != CURVES]
+    alone = [(name,) for name in parts if name not in NEVER_ALONE]
     members = alone if alone == [tuple(parts)] else [*alone, tuple(parts)]
     n_classes = len(np.unique(labels))
     n_outputs = n_classes if n_classes > 2 else 1

@@ -33,7 +33,7 @@ CAP_TRAIN, CAP_TEST = 600, 60  # rows of one unit, label, kind and generator
 
 # What a head may not see. Page furniture decides nothing, and an AI disclosure is proof when present, never a score.
 EXCLUDED: dict[str, tuple[str, ...]] = {
-    "ai": ("residue", "disclaimers", "structure", "stories", "issue", "digest"),
+    "ai": ("residue", "disclaimers", "structure", "stories", "issue", "digest", "wording.layout"),
     "origin": ("disclaimers", "hedging", "stock_phrases", "readability", "rhythm", "wording.words"),
 }
 
