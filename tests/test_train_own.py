@@ -135,6 +135,8 @@ def test_a_head_may_not_learn_what_is_kept_from_it(design: adapt.Design) -> None
     barred = [f.startswith(("residue.", "structure.", "disclaimers.")) for f in fitted.features]
     assert not fitted.curves[barred][:, :, 3].any()
     assert fitted.curves[~np.array(barred)][:, :, 3].any()
+    assert not fitted.grams["layout"][:, 3].any()
+    assert fitted.grams["style"][:, 3].any()
     assert (fitted.curves[:, :, :3] == design.base.curves[:, :, :3]).all()
 
 
