@@ -359,8 +359,8 @@ def card(manifest: Mapping[str, Any], figures: Figure, datasets: Sequence[Sequen
     bars = [[name, f"{t['value']:.3f}", str(t["n"])] for name, t in manifest.get("ai_thresholds", {}).items()]
     parts = [
         f"# Model card: {manifest['name']}",
-        "Two heads, each a sum over measured signals (curves and small trees) and hashed word n-grams: `origin` "
-        "(original, rewritten, aggregated) and "
+        "Two heads, each a sum over measured signals (curves and small trees) and hashed n-grams of words and, for "
+        "`origin`, of the shapes of lines: `origin` (original, rewritten, aggregated) and "
         "`ai` (did a language model write or rewrite it). English only. At least "
         f"{manifest['min_words']} words, or it abstains.",
         "## Intended use",
