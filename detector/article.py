@@ -46,7 +46,7 @@ _range = partial(tuple.__new__, Range)  # Range(*pair) at a third of the cost: t
 class Article:
     """A text and its neutral reading. Offsets of every part index `folded`; `span` leads back to `text`.
 
-    Raises InputError: `not_text` if `text` is no string, `too_long` above MAX_CHARS.
+    Raises InputError: `not_text` if `text` or `id` is no string, `too_long` above MAX_CHARS.
     """
 
     text: str
@@ -60,6 +60,8 @@ class Article:
                 f"the text has {len(self.text):,} characters, the limit is {MAX_CHARS:,}: split it into articles",
                 "too_long",
             )
+        if not (self.id is None or isinstance(self.id, str)):
+            raise InputError(f"the id is {type(self.id).__name__}, not a string: pass str, or None", "not_text")
 
     @cached_property
     def _folding(self) -> _Folding:
@@ -188,6 +190,11 @@ class Article:
         """The number in `lexis` of each token: equal for equal ones, and nothing else, for it varies with what was read
         before."""
         return self._tokens.ids
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was read with a `lexis` that new articles no longer share: reading it anew is faster then."""
+        return "_tokens" in self.__dict__ and self.lexis is not _current_lexis()
 
     @cached_property
     def word_ids(self) -> Indices:

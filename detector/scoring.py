@@ -112,9 +112,9 @@ class Detector:
         each as it comes, the next when the verdict on the one before has been given. None: a sequence is, no other
         iterable is.
 
-        Raises InputError at once if it is given one article.
+        Raises InputError at once if it is given one article, or what holds none.
         """
-        if isinstance(articles, str | bytes | Article):
+        if isinstance(articles, str | bytes | Article) or not isinstance(articles, Iterable):
             raise InputError("score_many takes several articles: give it a list, or use score", "not_text")
         return self._score_many(articles, isinstance(articles, Sequence) if at_hand is None else at_hand)
 
@@ -206,6 +206,8 @@ def _strides(articles: Iterable[str | Article], at_hand: bool) -> Iterator[list[
 
 def _read(given: str | Article) -> Article:
     article = given if isinstance(given, Article) else Article(given)
+    if article.is_outdated:
+        article = Article(article.text, article.id)
     if not article.folded:
         raise InputError("the text is empty: there is nothing to score", "empty")
     return article

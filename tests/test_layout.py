@@ -16,7 +16,7 @@ SENTENCE = "The harbour board approved a second ferry berth on Monday evening."
 
 def shape(line: str) -> int:
     """The shape of one line among others."""
-    (first, *_) = shapes(Article(f"{line}\n\n{SENTENCE}\n\n{SENTENCE}")).tolist()
+    (first, *_) = shapes([Article(f"{line}\n\n{SENTENCE}\n\n{SENTENCE}")]).tolist()
     return int(first)
 
 
@@ -52,12 +52,13 @@ def test_shapes_differ_by_mark_size_and_end() -> None:
         assert shape(no_entry) == shape("Ferry berth approved")
 
 
-@given(st.text(max_size=200))
-def test_every_line_has_one_shape(text: str) -> None:
-    article = Article(text)
-    found = shapes(article)
-    assert found.shape == (len(article.lines),)
+@given(st.lists(st.text(max_size=200), min_size=1, max_size=5))
+def test_every_line_has_one_shape_in_any_company(texts: list[str]) -> None:
+    articles = [Article(text) for text in texts]
+    found = shapes(articles)
     assert ((found >= 0) & (found < N_SHAPES)).all()
+    assert found.tolist() == [shape for article in articles for shape in shapes([article]).tolist()]
+    assert len(found) == sum(len(article.lines) for article in articles)
 
 
 def test_furniture_and_lines_of_signs_have_no_part() -> None:

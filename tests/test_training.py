@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,18 @@ from detector.errors import CorpusError, UsageError
 from detector.training import corpus, evaluate, publish, robustness, variants
 from detector.training.corpus import Row
 from detector.training.evaluate import auroc, calibration_error, threshold_at
-from detector.training.fit import SELF_NAMING, Weights, find_knots, find_lift, hat_matrix, tell_apart, weigh
+from detector.training.fit import (
+    SELF_NAMING,
+    Weights,
+    find_knots,
+    find_lift,
+    hat_matrix,
+    tell_apart,
+    tell_from_sources,
+    weigh,
+)
+from detector.training.table import Table
+from detector.training.variants import Variant
 from detector.trees import Trees
 
 SEEDS = Path(__file__).parents[1] / "seeds"
@@ -224,6 +236,33 @@ def test_lifted_weights_add_the_lift_for_each_way_of_naming_itself() -> None:
     added = hat_matrix(values, knots) @ plain.lifted(lift).curves.reshape(-1, 4)
     assert added == pytest.approx(np.outer(np.arange(4), [*lift, 0.0]), abs=1e-4)
     assert not plain.curves.any()
+
+
+def test_against_its_source_a_text_shows_its_writer_and_not_its_topic() -> None:
+    """People here write of topic 0 and machines of topic 1, but where both told one story, topics are the same."""
+    rng = np.random.default_rng(0)
+    n = 400
+    ai = rng.integers(0, 2, n)
+    told = rng.random(n) < 0.5  # from a source that the next row, the other's text, has too
+    ai[told] = np.arange(told.sum()) % 2
+    topic = ai.copy()
+    topic[told] = np.repeat(rng.integers(0, 2, n), 2)[: told.sum()]
+    group = np.full(n, "", dtype=object)
+    group[told] = [f"story {i // 2}" for i in range(told.sum())]
+    habit = np.where(rng.random(n) < 0.8, ai, 1 - ai)
+    part = sp.csr_matrix(np.column_stack([topic == 0, topic == 1, habit == 0, habit == 1]).astype(float))
+    variants = [Variant(row("u", i, ai=bool(a), group=g), "") for i, (a, g) in enumerate(zip(ai, group, strict=True))]
+    labels = ai.astype(np.int64)
+    table = Table(variants, np.zeros((n, 0)), part, np.full(n, 300), np.full(n, -1), labels)
+    rows = np.arange(n)
+    weights, offset = tell_from_sources(part, table, rows)
+    by_people, by_machines = weights[2:, 0]
+    assert by_machines > 1 > -1 > by_people
+    assert np.abs(weights[:2]).max() < 0.1 * by_machines
+    assert (part @ weights + offset).mean() == pytest.approx(0, abs=1e-9)
+    alone = np.flatnonzero(~told)
+    nothing, offset = tell_from_sources(part[alone], table, alone)
+    assert (nothing.any(), offset) == (False, 0.0)
 
 
 def test_threshold_keeps_its_rate() -> None:

@@ -109,6 +109,7 @@ class Encoder:
         """The hashed n-grams of each article, by block; none from the lines that are page `furniture`."""
         codes: dict[str, list[npt.NDArray[np.uint64]]] = {block: [] for block in BLOCKS}
         places: list[dict[str, npt.NDArray[np.int64]]] = []
+        is_shown: list[npt.NDArray[np.bool_]] = []
         for article, lines in zip(articles, furniture, strict=False):
             own = self._codes.of(article.lexis, article.token_ids)
             line_starts = article.line_bounds[:, 0]
@@ -118,14 +119,15 @@ class Encoder:
             for block, part in (("words", own >> np.uint64(32)), ("style", own & np.uint64(0xFFFFFFFF))):
                 places[-1][block] = part.nonzero()[0]
                 codes[block].append(part.take(places[-1][block]))
-            first_tokens = article.token_starts.searchsorted(line_starts)
-            shows = np.diff(first_tokens, append=len(own)) > 0  # a line of signs alone has no token
+            bounds = np.append(article.token_starts.searchsorted(line_starts), len(own))
+            shown = bounds[1:] > bounds[:-1]  # a line of signs alone has no token
             if lines is not None:
-                shows &= ~lines
-            if np.count_nonzero(shows) < LEAST:
-                shows[:] = False
-            places[-1]["layout"] = first_tokens.compress(shows)
-            codes["layout"].append(_SHAPES.take(shapes(article).compress(shows)))
+                shown &= ~lines
+            if np.count_nonzero(shown) < LEAST:
+                shown[:] = False
+            places[-1]["layout"] = bounds[:-1].compress(shown)
+            is_shown.append(shown)
+        codes["layout"] = [_SHAPES.take(shapes(articles).compress(np.concatenate(is_shown)))]
         columns = {block: _columns(np.concatenate(codes[block]), sizes) for block, sizes in BLOCKS.items()}
         found: list[dict[str, Grams]] = [{} for _ in places]
         for block, by_size in columns.items():
