@@ -376,16 +376,18 @@ def summary_lines(tally: Tally, seconds: float, resumed: int = 0, dry_run: bool 
     if dry_run:
         told = [*told, "nothing was scored or written"]
     if not tally.records:
-        told = ["the input is empty"]
+        told = ["no input could be read" if tally.bad else "the input is empty"]
     yield f"{tally.records:,} records: {'; '.join(told)}"
     if tally.bad:
         names = ", ".join(printable(f.id) for f in tally.bad[:5]) + (", …" if len(tally.bad) > 5 else "")
-        yield f"warning: {len(tally.bad):,} files could not be read, or not to their end: {names}"
+        files = "file" if len(tally.bad) == 1 else "files"
+        yield f"warning: {len(tally.bad):,} {files} could not be read, or not to their end: {names}"
     if tally.duplicates.total:
         rows = ", ".join(map(str, tally.duplicates.first[:5])) + (", …" if tally.duplicates.total > 5 else "")
+        have = "record has" if tally.duplicates.total == 1 else "records have"
         yield (
-            f"warning: {tally.duplicates.total:,} records have the id of an earlier one (rows {rows}): rows are told "
-            "apart by their order"
+            f"warning: {tally.duplicates.total:,} {have} the id of an earlier one (rows {rows}): rows are told apart "
+            "by their order"
         )
     fresh = tally.records - resumed
     if fresh and not dry_run:

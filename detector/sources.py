@@ -128,19 +128,63 @@ def visible_text(source: str, markdown: bool) -> str:
     """
     try:
         import lxml.etree
-        from inscriptis import get_text
+        import lxml.html
+        from inscriptis.html_engine import Inscriptis
         from markdown_it import MarkdownIt
     except ImportError:
         raise InputError("HTML and Markdown need a library: pip install 'detector[html]'", "not_text") from None
     if markdown:
         source = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(source)
     # an XML declaration is no news of a text that is decoded already, and stops the parser
-    source = _DECLARATION.sub("", source.replace("\0", "\ufffd"), count=1)
+    source = _DECLARATION.sub("", source.replace("\0", "\ufffd"), count=1).strip()
+    if not source:
+        return ""
+    parser = lxml.html.HTMLParser(huge_tree=True)  # else it drops, without a word, what is nested deeper than 255
     try:
-        text: str = get_text(source) if source.strip() else ""
+        try:
+            page = lxml.html.document_fromstring(source, parser=parser)
+        except lxml.etree.ParserError:  # no element at all
+            page = lxml.html.document_fromstring(f"<pre>{source}</pre>", parser=parser)
+        if any(e.type == lxml.etree.ErrorTypes.ERR_RESOURCE_LIMIT for e in parser.error_log):
+            raise InputError("its HTML is nested too deep to be read whole: repair it", "not_text")
+        _flatten(page)
+        return str(Inscriptis(page).get_text())
     except (lxml.etree.LxmlError, ValueError, RecursionError) as e:
         raise InputError(f"it is no HTML that can be read ({type(e).__name__}): repair it", "not_text") from None
-    return text
+
+
+_LEVELS = 150  # of elements; what reads them goes down a level by calls, of which Python allows a thousand
+_INLINE = frozenset("a abbr b bdi bdo big cite code em font i ins kbd mark q s small span strong sub sup tt u".split())
+_UNSEEN = frozenset("head script style template noscript".split())
+
+
+def _flatten(page: Any) -> None:
+    """Takes out of a parsed page, in linear time, the elements below _LEVELS; what they say stays, block by block."""
+    import lxml.etree
+
+    depth, deepest = 0, []
+    for event, element in lxml.etree.iterwalk(page, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if event == "start" and depth == _LEVELS and len(element):
+            deepest.append(element)
+    for element in deepest:
+        blocks, said, hidden = [], [element.text or ""], 0
+        for event, inner in lxml.etree.iterwalk(element, events=("start", "end", "comment", "pi")):
+            if inner is element:
+                continue
+            seen = isinstance(inner.tag, str)
+            if seen and inner.tag in _UNSEEN:
+                hidden += 1 if event == "start" else -1
+            elif seen and inner.tag not in _INLINE:
+                blocks.append("".join(said))
+                said.clear()
+            if not hidden:
+                said.append((inner.text if event == "start" else inner.tail) or "")
+        blocks.append("".join(said))
+        element.text = None
+        del element[:]
+        for block in filter(str.strip, blocks):
+            lxml.etree.SubElement(element, "div").text = block
 
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
@@ -213,7 +257,7 @@ def _walk(folder: str, suffixes: tuple[str, ...]) -> Iterator[str | Failure]:
     refused: list[OSError] = []
     # Links to folders are not followed, so that a loop of links ends.
     for root, folders, names in os.walk(folder, onerror=refused.append):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and not _is_made(os.path.join(root, f)))
         for name in sorted(names):
             path = os.path.join(root, name)
             if name.lower().endswith(suffixes) and not name.startswith(".") and not _is_special(path):
@@ -224,6 +268,12 @@ def _walk(folder: str, suffixes: tuple[str, ...]) -> Iterator[str | Failure]:
         yield unreadable(str(error.filename), error)
     if not found:
         yield _textless(folder, suffixes)
+
+
+def _is_made(folder: str) -> bool:
+    """Whether detector made a folder: the unfinished run of a batch, or an index of sources."""
+    marks = ("run.json", "done.jsonl"), ("manifest.json", "000000.*.npy")
+    return any(all(glob.glob(os.path.join(glob.escape(folder), mark)) for mark in pair) for pair in marks)
 
 
 def _walk_url(system: Any, folder: str, suffixes: tuple[str, ...]) -> Iterator[str | Failure]:

@@ -32,6 +32,15 @@ def spell(path: str) -> str:
     return path if is_url(path) else os.path.abspath(path)
 
 
+def are_same(path: str, other: str) -> bool:
+    """Whether two paths or URLs lead to one file, there or not."""
+    if is_url(path) or is_url(other):
+        return spell(path) == spell(other)
+    if os.path.exists(path) and os.path.exists(other):
+        return os.path.samefile(path, other)
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
 def is_special(path: str) -> bool:
     """Whether `path` is a pipe or a device, which is written as it comes and never replaced."""
     return not is_url(path) and os.path.exists(path) and not os.path.isfile(path)
@@ -216,7 +225,7 @@ def _open_new(path: str, partial: str) -> BinaryIO:
     try:
         return open(partial, "wb")
     except OSError as e:
-        raise UsageError(f"{path} cannot be written ({e.strerror}): choose another --output") from None
+        raise UsageError(f"{path} cannot be written ({e.strerror}): name another place for it") from None
 
 
 def _is_alive(process: int) -> bool:
@@ -262,7 +271,9 @@ def make_folder(path: str) -> None:
         else:
             os.makedirs(path, exist_ok=True)
     except OSError as e:
-        raise UsageError(f"{path} cannot be made ({e.strerror or type(e).__name__}): choose another --output") from None
+        raise UsageError(
+            f"{path} cannot be made ({e.strerror or type(e).__name__}): name another place for it"
+        ) from None
 
 
 def sizes(folder: str) -> dict[str, int]:

@@ -290,7 +290,7 @@ def test_device_is_written_and_not_replaced():
 
 
 def test_output_that_cannot_be_written_is_a_usage_error(tmp_path: Path):
-    with pytest.raises(UsageError, match="choose another --output"), writing(str(tmp_path / "no" / "out")):
+    with pytest.raises(UsageError, match="name another place"), writing(str(tmp_path / "no" / "out")):
         pass
 
 

@@ -245,7 +245,7 @@ def test_read_only_output_folder_is_one_sentence(records: Path, tmp_path: Path):
         [*unprivileged, *command(records, "--output", folder / "out")], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert "out.run cannot be made (Permission denied): choose another --output" in done.stderr
+    assert "out.run cannot be made (Permission denied): name another place" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -346,7 +346,7 @@ def test_input_that_grew_and_is_another_is_noticed_to_its_last_record(tmp_path: 
 def test_other_options_are_refused_and_restart_forgets(left: Path):
     other = ("batch", "in", "--output", "out", "--chunk", 10, "--contributions", 2)
     refused = in_process(*other)
-    assert (refused.code, "another contributions (8, now 2)" in refused.err) == (2, True)
+    assert (refused.code, "another --contributions (8, now 2)" in refused.err) == (2, True)
     assert in_process(*other, "--restart").code == 3
     rows = [json.loads(row) for row in (left / "out").read_bytes().splitlines()]
     assert all(len(row.get("contributions", [])) <= 2 for row in rows)

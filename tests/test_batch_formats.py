@@ -11,6 +11,7 @@ import os
 import zlib
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 
 from detector import storage
 from detector.batch import Inputs, Options, chunks, read_articles
-from detector.errors import UsageError
+from detector.errors import InputError, UsageError
 from detector.sources import Failure, visible_text
 
 pa = pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'detector[parquet]'")
@@ -332,9 +333,47 @@ def test_empty_id_is_the_number(tmp_path: Path):
     assert [row["id"] for row in rows_of(tmp_path / "out.jsonl")] == ["2", "b", "4"]
 
 
-def test_csv_with_a_quote_that_never_ends_is_one_row(tmp_path: Path):
-    result = score(tmp_path, "in.csv", b'id,text\na,fine\nb,"never ends\nc,lost\n')
-    assert (result.code, [r["id"] for r in rows_of(tmp_path / "out.jsonl")]) == (0, ["a", "b"])
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    "after",
+    [b"c,fine\nd,fine\n", b'c,"fine"\nd,fine\n', b'c,"fine,\n\nand so on"\nd,"fine"\n'],
+    ids=["bare", "one", "two"],
+)
+def test_csv_quote_that_never_ends_costs_its_own_row_alone(after: bytes, jobs: int, tmp_path: Path):
+    data = b'id,text\na,fine\n\nb,"never ends\n' + after
+    result = score(tmp_path, "in.csv", data, "--chunk", 2, "--jobs", jobs)
+    rows = rows_of(tmp_path / "out.jsonl")
+    assert (result.code, [r["id"] for r in rows]) == (3, ["a", "4", "c", "d"])
+    assert "line 4: no CSV (a quote is opened and never closed)" in rows[1]["error"]["message"]
+
+
+def test_tsv_needs_no_quoting(tmp_path: Path):
+    texts = ['"No," she said', 'a "b', '"whole"', '"']
+    data = "id\ttext\n" + "".join(f"{i}\t{text}\n" for i, text in enumerate(texts)) + '9\t"two\nlines"\n'
+    score(tmp_path, "in.tsv", data.encode(), "--keep", "text", "--chunk", 1)
+    kept = [row["text"] for row in rows_of(tmp_path / "out.jsonl")]
+    assert kept == ['"No," she said', 'a "b', "whole", '"', "two\nlines"]
+
+
+@given(
+    st.lists(st.sampled_from(['"', '"', "a", ",", "\t", "\n", "\n", "\r\n", 'b,"']), max_size=40),
+    st.sampled_from(",\t"),
+)
+def test_csv_rows_are_the_same_wherever_reading_begins(pieces: list[str], separator: str):
+    data = "".join(pieces).encode()
+
+    def rows(data: bytes, number: int = 1) -> list[chunks.Line]:
+        return list(chunks.split_rows(chain.from_iterable(chunks.split(io.BytesIO(data).read, number)), separator))
+
+    found = rows(data)
+    assert b"".join(row.data or b"" for row in found).split() == data.split()
+    begin = 0
+    for i, row in enumerate(found):
+        end = begin
+        for j in range(i, len(found)):
+            end += found[j].size
+            assert rows(data[begin:end], row.begin) == found[i : j + 1]
+        begin += row.size
 
 
 @pytest.mark.parametrize(
@@ -383,7 +422,7 @@ def test_compressed_file_cut_short_gives_its_whole_records_and_is_named(
     assert result.code == 3
     assert [row["id"] for row in rows_of(tmp_path / "out.jsonl")] == [str(i) for i in range(whole)]
     assert f"damaged or cut short (EOFError) (its first {whole:,} records were read)" in result.err
-    assert "1 files could not be read, or not to their end" in result.err
+    assert "1 file could not be read, or not to their end" in result.err
 
 
 @pytest.mark.parametrize(("ending", "compress"), [("gz", gzip.compress), ("zst", zstandard.compress)])
@@ -529,6 +568,27 @@ def test_symlink_loop_ends(tmp_path: Path):
     assert (result.code, rows[1]["error"]["code"]) == (3, "unreadable")
 
 
+@pytest.mark.parametrize("depth", [100, 254, 1000])
+@pytest.mark.parametrize("tag", ["div", "font", "td"])
+def test_page_is_read_however_deep_it_is_nested(tag: str, depth: int):
+    inner = "<p>One <b>bold</b> word<script>no</script>.</p><!-- no --><p>Two<br>lines</p>"
+    for close in (f"</{tag}>" * depth, ""):
+        text = visible_text(
+            f"<html><head><title>no</title></head><body>{f'<{tag}>' * depth}{inner}{close}<p>end", False
+        )
+        assert [" ".join(line.split()) for line in text.split("\n") if line.strip()] == [
+            "One bold word.",
+            "Two",
+            "lines",
+            "end",
+        ]
+
+
+def test_page_that_is_nested_too_deep_is_refused_and_not_cut():
+    with pytest.raises(InputError, match="nested too deep"):
+        visible_text("<p>One" + "<div>" * 5000 + "two", False)
+
+
 def test_glob_and_folder_and_file_in_the_order_given(tmp_path: Path):
     for name in ("b.jsonl", "a.jsonl", "d/c.jsonl"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -585,6 +645,61 @@ def test_output_within_the_folder_that_is_read_is_no_input(url: str, out: str, t
     assert (result.code, "(4 records were done before)" in result.err) == (3, True)
     assert [row["id"] for row in rows_of(tmp_path / "out.jsonl")] == [str(i) for i in range(9)]
     assert sorted(os.listdir(tmp_path)) == ["in.jsonl", "out.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options"),
+    [
+        pytest.param(["{}/*.jsonl"], ["--output", "{}/a.jsonl"], id="output in a glob"),
+        pytest.param(["{}"], ["--output", "{}/a.jsonl"], id="output in a folder"),
+        pytest.param(["{}"], ["--output", "{}/out", "--summary", "{}/sub/../a.jsonl"], id="summary in a folder"),
+        pytest.param(["file://{}"], ["--output", "file://{}/a.jsonl"], id="output in a folder by its URL"),
+        pytest.param(["{}/b.jsonl"], ["--output", "{}/out", "--summary", "{}/sub/../out"], id="summary is the output"),
+        pytest.param(
+            ["{}/b.jsonl"], ["--output", "{}/run/out", "--run-dir", "{}/run"], id="output in the run directory"
+        ),
+        pytest.param(["{}/b.jsonl"], ["--output", "-", "--summary", "-"], id="both to stdout"),
+    ],
+)
+def test_nothing_that_is_read_or_written_is_written_over(inputs: list[str], options: list[str], tmp_path: Path):
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install 'detector[remote]'")
+    (tmp_path / "sub").mkdir()
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_bytes(as_jsonl(ROWS))
+    before = sorted(os.listdir(tmp_path))
+    result = run("batch", *(given.format(tmp_path) for given in (*inputs, *options)))
+    assert (result.code, len(result.err.strip().splitlines()[-1]) > 20) == (2, True)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert {(tmp_path / name).read_bytes() for name in ("a.jsonl", "b.jsonl")} == {as_jsonl(ROWS)}
+
+
+def test_what_detector_made_in_a_folder_is_no_input(tmp_path: Path):
+    (tmp_path / "in.jsonl").write_bytes(as_jsonl(ROWS))
+    assert run("index", tmp_path / "in.jsonl", "--output", tmp_path / "sources").code == 0
+    stopped = tmp_path / "other.jsonl.run"
+    stopped.mkdir()
+    for name in ("run.json", "done.jsonl"):
+        (stopped / name).write_text("{}\n")
+    written = [tmp_path / "out.jsonl", tmp_path / "summary.json"]
+    for _ in range(2):
+        result = run("batch", tmp_path, "--output", written[0], "--summary", written[1], "--keep", "text")
+        assert result.code == 0
+        assert [row["id"] for row in rows_of(written[0])] == [row["id"] for row in ROWS]
+
+
+def test_a_result_is_not_replaced_by_nothing(tmp_path: Path):
+    assert score(tmp_path, "in.csv", as_csv(ROWS)).code == 0
+    before = (tmp_path / "out.jsonl").read_bytes()
+    result = run("batch", tmp_path / "in.csv", "--output", tmp_path / "out.jsonl", "--text-field", "body")
+    assert (result.code, "0 records: no input could be read" in result.err) == (3, True)
+    assert "name the text's with --text-field" in result.err
+    assert (tmp_path / "out.jsonl").read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["in.csv", "out.jsonl"]
+
+
+def test_summary_to_stdout(tmp_path: Path):
+    result = score(tmp_path, "in.jsonl", as_jsonl(ROWS), "--summary", "-")
+    assert json.loads(result.out)["records"] == len(ROWS)
 
 
 def test_url_without_its_library_is_a_usage_error(tmp_path: Path):

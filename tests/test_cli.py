@@ -208,7 +208,7 @@ def test_model_show_and_verify():
         (["batch", "x"], "--output"),
         (["batch", str(FEED), "--output", str(FEED)], "which this run uses"),
         (["batch", str(FEED), "--output", "o", "--jobs", "0"], "jobs"),
-        (["batch", str(FEED), "--output", str(FEED / "o")], "choose another --output"),
+        (["batch", str(FEED), "--output", str(FEED / "o")], "name another place"),
         (["batch", str(FEED), "--output", str(SEEDS)], "name a file in it"),
         (["batch", str(FEED), "--output", "o", "--summary", str(FEED)], "which this run uses"),
         (["batch", str(FEED), "--output", "o", "--summary", "o"], "which this run uses"),

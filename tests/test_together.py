@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector import Detector, scoring
+from detector import Detector, article, scoring
 from detector.article import MAX_CHARS, Article
 from detector.errors import InputError
 from detector.verdict import Verdict
@@ -84,6 +84,20 @@ def test_verdicts_and_detectors_can_be_sent_to_other_processes() -> None:
     assert pickle.loads(pickle.dumps(loaded())).score(TEXTS[0]) == verdict  # noqa: S301
     with pytest.raises(TypeError, match="cannot be changed"):
         verdict.probabilities["original"] = 1.0  # type: ignore[index]
+
+
+def test_words_are_asked_about_once_although_an_old_article_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    codes = loaded()._encoder._codes
+    ask = codes.ask
+    monkeypatch.setattr(codes, "ask", lambda word: asked.append(word) or ask(word))
+    kept = Article(TEXTS[0], "kept")
+    before = loaded().score(kept)
+    monkeypatch.setattr(article, "_lexis", article.Lexis())  # as when too many words have been read
+    for _ in range(2):
+        asked.clear()
+        assert [loaded().score(kept), loaded().score(TEXTS[1])] == [before, alone(TEXTS[1])]
+    assert not asked
 
 
 def test_articles_keep_their_names() -> None:

@@ -10,8 +10,9 @@ import contextlib
 import csv
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
 
@@ -21,6 +22,7 @@ from detector.batch.records import BOM, MAX_LINE_BYTES, Options, Record, from_fi
 from detector.errors import InputError, UsageError
 from detector.sources import PAGES, STDIN, Failure
 from detector.storage import Read
+from detector.verdict import SCHEMA
 
 CHUNK_BYTES = 4 << 20
 DOCUMENTS = 64  # files a chunk
@@ -310,32 +312,41 @@ def split(read: Read, number: int = 1) -> Iterator[list[Line]]:
 
 
 def split_rows(lines: Iterator[Line], separator: str) -> Iterator[Line]:
-    """The rows of CSV, each with the lines it spans; blank lines belong to the row after them, or to none."""
-    taken = list[Line]()
+    """The rows of CSV, each with the lines it spans; blank lines belong to the row after them, or to none.
+
+    Where a quote is opened and what follows is no cell's end, it was a stray one: its line is a row for itself, and the
+    lines after it are read anew.
+    """
+    again, taken = deque[Line](), list[Line]()
 
     def texts() -> Iterator[str]:
-        for line in lines:
+        held = 0
+        while (line := again.popleft() if again else next(lines, None)) is not None:
             taken.append(line)
             # quotes and separators are ASCII, so any encoding that keeps bytes shows where rows end
-            data = (b'"x\n' if line.quotes % 2 else b"x\n") if line.data is None else line.data
+            data = (b'"\n' if line.quotes % 2 else b"x\n") if line.data is None else line.data
+            held += len(data)
+            if held > MAX_LINE_BYTES and len(data) < held:
+                raise csv.Error("no cell that fits")
             yield data.removeprefix(BOM if line.number == 1 else b"").decode("latin-1")
 
     csv.field_size_limit(MAX_LINE_BYTES)
-    reader = csv.reader(texts(), delimiter=separator)
     while True:
+        is_whole = True
         try:
-            cells = next(reader, None)
+            if not any(csv.reader(texts(), delimiter=separator, strict=True)):  # a blank line has no cells
+                return
         except csv.Error:
-            cells = [""]
-        if cells is None:
-            return
-        if cells:
-            whole = b"".join(line.data or b"" for line in taken)
-            lost = any(line.data is None for line in taken) or len(whole) > MAX_LINE_BYTES
-            size = sum(line.size for line in taken)
-            blank = next((i for i, line in enumerate(taken) if line.data is None or line.data.strip()), 0)
-            yield Line(taken[blank].number, None if lost else whole.lstrip(b"\r\n"), size, taken[0].number)
-            taken.clear()
+            is_whole = False
+        first = next((i for i, line in enumerate(taken) if line.data is None or line.data.strip()), 0)
+        if not is_whole:
+            again.extendleft(reversed(taken[first + 1 :]))
+            del taken[first + 1 :]
+        whole = b"".join(line.data or b"" for line in taken)
+        lost = any(line.data is None for line in taken) or len(whole) > MAX_LINE_BYTES
+        size = sum(line.size for line in taken)
+        yield Line(taken[first].number, None if lost else whole.lstrip(b"\r\n"), size, taken[0].number)
+        taken.clear()
 
 
 def _header(row: Line | None, kind: str, options: Options) -> tuple[tuple[str, ...], int]:
@@ -512,6 +523,17 @@ def _value(scalar: Any, nested: bool = True) -> Any:
         return scalar.value  # a time as its number, which Parquet takes back
     data = scalar.as_buffer().to_pybytes()
     return data.decode("utf-8", "backslashreplace") if nested else data
+
+
+def holds_articles(path: str, kind: str | None, options: Options) -> bool:
+    """Whether one of the first records in a file is an article, and none that stands in a verdict of ours."""
+    first = replace(options, limit=options.chunk, sample=1.0, keep=None)
+    with contextlib.suppress(OSError, UsageError):
+        for chunk in cut(Inputs((path,), kind), first, None):
+            for _, record, _ in () if chunk.bad else read_chunk(chunk, first, lambda *_: None):
+                if isinstance(record.given, Article) and record.fields.get("schema") != SCHEMA:
+                    return True
+    return False
 
 
 def read_articles(

@@ -56,7 +56,8 @@ def _settle_keep(options: Options, identity: Identity, forms: set[str], known: S
             if name not in known:
                 shown = ", ".join(n[:40] for n in known[:10])
                 raise UsageError(f"no input has a column {name!r} (their columns: {shown}): correct --keep")
-    if identity.pages and options.text_field not in options.keep:
+    shows = options.columns is None or "evidence" in options.columns
+    if identity.pages and shows and options.text_field not in options.keep:
         # offsets count in the text that was read out of the page, so it stands beside them
         return replace(options, keep=(*options.keep, options.text_field))
     return options

@@ -148,10 +148,22 @@ def _inside(value: Any) -> Iterable[Any]:
 
 
 def split_csv(text: str, separator: str) -> list[str]:
-    """The cells of one CSV row. Raises csv.Error, and InputError where a line ends with CR alone."""
+    """The cells of one CSV row. Raises csv.Error, and InputError where a line ends with CR alone.
+
+    Between tabs a quote that does not enclose a whole cell is a character as any other, for most TSV has no quoting.
+    """
     csv.field_size_limit(MAX_LINE_BYTES)
+    lines = _lines(text)
     try:
-        rows = list(csv.reader(_lines(text), delimiter=separator, strict=False))
+        try:
+            rows = list(csv.reader(lines, delimiter=separator, strict=True))
+        except csv.Error as e:
+            if separator == "\t":
+                rows = list(csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE))
+            elif str(e) == "unexpected end of data":
+                raise csv.Error("a quote is opened and never closed") from None
+            else:
+                rows = list(csv.reader(lines, delimiter=separator))
     except csv.Error as e:
         if str(e).startswith("new-line character"):
             raise InputError(

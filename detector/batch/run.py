@@ -59,6 +59,7 @@ class Job:
     model: str | None = None
     sources: str | None = None  # an index of sources
     folder: str | None = None  # the run directory; None is OUT.run
+    summary: str | None = None  # what else is written, and so never read
     resume: bool = False  # refuse to begin
     restart: bool = False  # forget what an earlier run did
     max_errors: float | None = None
@@ -73,7 +74,7 @@ class Job:
     def inputs(self) -> Inputs:
         """What is read, its own output left out."""
         own = () if self.streams else (self.output, self.parts_folder, self.run_folder)
-        return Inputs(self.paths, self.kind, own)
+        return Inputs(self.paths, self.kind, own + ((self.summary,) if self.summary else ()))
 
     @property
     def run_folder(self) -> str:
@@ -105,6 +106,7 @@ def run(
     Raises UsageError where the job makes no sense or does not fit the run that it would resume, StoppedError beyond
     the errors allowed, OSError where reading or writing breaks off. All but the first can be resumed.
     """
+    _check_targets(job)
     identity = chunks.identify(job.inputs)
     options, types = columns.settle(job.options, identity, job.kind)
     job = replace(job, options=options)
@@ -112,6 +114,31 @@ def run(
         yield from _stream(job, identity, types, detector, stdin, stdout, note)
     else:
         yield from _keep(job, identity, types, detector, stdin, note)
+
+
+def _check_targets(job: Job) -> None:
+    """Raises UsageError where what is written would replace articles that are read, or stand in the run directory.
+
+    What is there and holds no articles, or detector's own rows, was written by an earlier run.
+    """
+    targets = [target for target in (job.output, job.summary) if target and target != STDIN and not is_special(target)]
+    inside = f"{os.path.realpath(job.run_folder)}/"
+    for target in targets:
+        if not job.streams and not storage.is_url(target) and os.path.realpath(target).startswith(inside):
+            raise UsageError(f"{target} stands in the run directory, which goes when all is done: name another place")
+    there = [target for target in targets if storage.is_url(target) or os.path.exists(target)]
+    if not there:
+        return
+    for path in Inputs(job.paths, job.kind).files():
+        for target in there:
+            if (
+                isinstance(path, str)
+                and storage.are_same(path, target)
+                and chunks.holds_articles(path, job.kind, job.options)
+            ):
+                raise UsageError(
+                    f"{target} is among the inputs and holds articles: name another file for what is written"
+                )
 
 
 def survey(job: Job, stdin: BinaryIO | None, note: Note) -> Generator[Progress, None, None]:
@@ -245,8 +272,9 @@ def _keep(
             _check_errors(job, progress.tally, over=True)
             _check_unchanged(job, identity, manifest, note)
             progress.tally.duplicates = manifest.ids.duplicates()
-            with storage.writing(job.output) as sink:
-                rows.join(manifest.parts(), sink, job.options, types)
+            if progress.tally.records or not progress.tally.bad:  # else what stands there is worth more than nothing
+                with storage.writing(job.output) as sink:
+                    rows.join(manifest.parts(), sink, job.options, types)
         if storage.is_url(parts):
             storage.remove_folder(parts)
         _clear(folder)
@@ -269,7 +297,7 @@ def _locked(job: Job) -> Iterator[Path]:
         try:
             lock = open(folder / "lock", "ab")  # noqa: SIM115 - held to the end
         except OSError as e:
-            raise UsageError(f"{folder} cannot be written ({e.strerror}): choose another --output") from None
+            raise UsageError(f"{folder} cannot be written ({e.strerror}): name another place for it") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -339,8 +367,10 @@ def _begin(job: Job, folder: Path, parts: str, described: dict[str, Any]) -> Non
         storage.make_folder(parts)
 
 
+_NAMES = {"detector": "version of detector", "kind": "--from", "form": "--to", "compression": "ending of OUT"}
+
+
 def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    names = {"detector": "version of detector", "kind": "--from"}
     for key in now:
         if key == "identity" and then.get("inputs") == now["inputs"]:
             files = {path: (size, stamp) for path, size, stamp in then["identity"]["records"]}
@@ -352,9 +382,9 @@ def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             for option, value in now["options"].items():
                 was = then["options"].get(option)
                 if was != value:
-                    return f"another {option} ({was!r}, now {value!r})"
+                    return f"another {_NAMES.get(option, '--' + option.replace('_', '-'))} ({was!r}, now {value!r})"
         elif then.get(key) != now[key]:
-            return f"another {names.get(key, key)} ({then.get(key)!r}, now {now[key]!r})"
+            return f"another {_NAMES.get(key, key)} ({then.get(key)!r}, now {now[key]!r})"
     return "other options"
 
 

@@ -93,7 +93,7 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
             say("interrupted")
             code = Code.INTERRUPTED
         except OSError as e:
-            say(f"reading or writing broke off ({e.strerror or type(e).__name__}): the result is not complete")
+            say(f"reading or writing broke off ({reason(e)}): the result is not complete")
             code = Code.OUTPUT
         except Exception as e:  # a traceback could show an article
             say(f"internal error, {type(e).__name__} at {_place(e)}: please report it")
@@ -101,6 +101,12 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
         raise typer.Exit(code)
 
     return run
+
+
+def reason(e: OSError) -> str:
+    """Why reading or writing broke off, and at which file, if that is known."""
+    what = e.strerror or type(e).__name__
+    return f"{what}: {report.printable(str(e.filename))}" if e.filename else what
 
 
 def _place(e: BaseException) -> str:

@@ -30,6 +30,7 @@ from detector.cli.app import (
     guarded,
     load_sources,
     note,
+    reason,
     say,
     stdin,
 )
@@ -82,7 +83,7 @@ def run_batch(
         str, typer.Option(metavar="NAME[,NAME]|all", help="Which of the verdict's columns come out.")
     ] = "all",
     contributions: Contributions = None,
-    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="How many processes score.")] = 1,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, max=999, help="How many processes score.")] = 1,
     engine: Annotated[Engine, typer.Option(help="Processes here, or a cluster that is there.")] = Engine.LOCAL,
     address: Annotated[str | None, typer.Option(metavar="URL", help="Where the cluster is (tcp://...).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run; refuse to begin one.")] = False,
@@ -125,6 +126,8 @@ def run_batch(
         raise typer.BadParameter("- can be read only once, and alone", param_hint="INPUT")
     for input in inputs:
         _refuse_same(input, output, "--output")
+    if summary == output == STDIN:
+        raise typer.BadParameter("the rows go to stdout: name a file", param_hint="--summary")
     if summary:
         for other in (*inputs, output):
             _refuse_same(other, summary, "--summary")
@@ -157,12 +160,13 @@ def run_batch(
         model=model,
         sources=source,
         folder=run_dir,
+        summary=summary,
         resume=resume,
         restart=restart,
         max_errors=most,
         max_error_share=share,
     )
-    if summary:
+    if summary and summary != STDIN:
         storage.try_writing(summary)
     started, progress = time.monotonic(), Progress(batch.Tally(), 0)
     try:
@@ -190,7 +194,7 @@ def run_batch(
         say(f"writing broke off{_how_to_resume(job, progress, dry_run)}")
         return Code.OUTPUT
     except OSError as e:
-        say(f"reading or writing broke off ({e.strerror or type(e).__name__}){_how_to_resume(job, progress, dry_run)}")
+        say(f"reading or writing broke off ({reason(e)}){_how_to_resume(job, progress, dry_run)}")
         return Code.OUTPUT
     seconds = time.monotonic() - started
     tally = progress.tally
@@ -198,7 +202,7 @@ def run_batch(
         say(line)
     if summary:
         told = report.summary(tally, seconds, progress.resumed) | {"model": judge.id, "output": output}
-        with storage.writing(summary) as sink:
+        with storage.writing(summary) if summary != STDIN else contextlib.nullcontext(sys.stdout.buffer) as sink:
             sink.write(json.dumps(told, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
     return Code.FAILED if tally.errors or tally.bad else Code.SCORED
 
@@ -209,11 +213,7 @@ def _names(given: str) -> list[str]:
 
 def _refuse_same(file: str, target: str, option: str) -> None:
     """Refuses to write over a file that is read, or written too."""
-    if target not in (STDIN, file) and os.path.exists(target) and os.path.exists(file):
-        same = os.path.samefile(file, target)
-    else:
-        same = target == file != STDIN
-    if same:
+    if STDIN not in (target, file) and storage.are_same(file, target):
         raise typer.BadParameter(f"it is {file}, which this run uses: choose another file", param_hint=option)
     if target.endswith("/") or os.path.isdir(target):
         raise typer.BadParameter("it is a folder: name a file in it", param_hint=option)
