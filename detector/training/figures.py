@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.model import Array
+from detector.training.corpus import MISLABELLED_KIND
 from detector.training.evaluate import BANDS, calibration_error, threshold_at
 from detector.training.fit import weigh, weigh_by_prior
 from detector.training.scores import Integers, Mask, Names, Scores
@@ -282,6 +283,7 @@ def _origin(s: Scores) -> Figure:
     hard = people & s.hard
     surely = people & s.surely_human
     called = s.by_label["model"]
+    aside = (s.band == 0) & (s.kind == MISLABELLED_KIND)
 
     def over(units: dict[str, Mask], *wanted: str, by: Integers = called) -> Figure:
         return mean([sum(_rates(by, m)[w] for w in wanted) for m in units.values()])
@@ -299,6 +301,14 @@ def _origin(s: Scores) -> Figure:
             "hard originals called rewritten": share(called[hard] == 1),
             "pooled originals from before November 2022 called rewritten or aggregated": share(called[surely] > 0),
             "the same, by bars set on the other folds": share(s.crossed[surely] > 0),
+            **(
+                {
+                    "digests that the corpora call originals, set aside, called aggregated": share(called[aside] == 2),
+                    "pooled originals called rewritten or aggregated, with those": share(called[surely | aside] > 0),
+                }
+                if aside.any()
+                else {}
+            ),
         },
         "names": {name: _origin_by(s, name, whole, people, sites, aggregators, retold) for name in s.by_label},
         "bands": {str(b or "full"): _origin_band(s, b or 0) for b in BANDS},
