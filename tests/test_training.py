@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from dataclasses import replace
 from functools import partial
@@ -87,6 +88,22 @@ def test_sample_is_capped_and_without_copies() -> None:
 def test_guessed_origin_is_left_out() -> None:
     record = {"id": 1, "text": "x", "dataset": "d", "source": "s", "origin": "aggregated", "weak": True, "ai": None}
     assert corpus.parse(record).origin is None
+
+
+def test_origin_of_a_mislabelled_digest_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = {
+        "id": "a:1",
+        "text": "x",
+        "dataset": "d",
+        "source": "s",
+        "origin": "original",
+        "ai": False,
+        "kind": "human",
+    }
+    assert (corpus.parse(record).origin, corpus.parse(record).kind) == ("original", "human")
+    monkeypatch.setattr(corpus, "MISLABELLED", {hashlib.blake2b(b"a:1", digest_size=6).hexdigest()})
+    aside = corpus.parse(record)
+    assert (aside.origin, aside.ai, aside.kind) == (None, False, corpus.MISLABELLED_KIND)
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"id": 1}', b'{"id": 1, "text": "x", "dataset": "d", "origin": "other"}'])
