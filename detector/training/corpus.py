@@ -40,7 +40,7 @@ MISLABELLED = frozenset(  # of ids, the first 48 bits of their BLAKE2
 )
 MISLABELLED_KIND = "digest among originals"
 
-# Fetched in 2025 and 2026, as three in five of its pages show that are dated before November 2022: what was first put up
+# Fetched in 2025 and 2026, as three in five of its pages dated before November 2022 show: what was first put up
 # then ("Best laptops 2026", of 2022) may have been written anew since, and not by its author.
 FETCHED_LATER = frozenset({"wcxb_main", "wcxb_pages"})
 _LATER_YEAR = re.compile(r"\b202[4-9]\b")
