@@ -17,14 +17,17 @@ from hypothesis import strategies as st
 
 from detector import Detector
 from detector.errors import CorpusError, UsageError
+from detector.model import calibrate
 from detector.training import corpus, evaluate, publish, robustness, variants
 from detector.training.corpus import Row
 from detector.training.evaluate import auroc, calibration_error, threshold_at
 from detector.training.fit import (
+    DOUBT,
     SELF_NAMING,
     Weights,
     find_knots,
     find_lift,
+    fit_calibration,
     hat_matrix,
     tell_apart,
     tell_from_sources,
@@ -202,6 +205,21 @@ def test_rare_presence_has_a_knot() -> None:
     knots = find_knots(column)[0]
     assert knots[0] == 0
     assert 0.9 < knots[1] < 2
+
+
+def test_a_short_text_is_a_persons_in_doubt() -> None:
+    """The same sums say no more of a machine on a short text, although as many short texts of either kind have them."""
+    rng = np.random.default_rng(0)
+    n = 4000
+    ai, n_words = rng.integers(0, 2, n), np.where(rng.random(n) < 0.5, 50, 400)
+    total = rng.normal(0, 1, (n, 4))
+    total[:, 3] += 2.0 * ai - 1.0
+    units = np.arange(n).astype(str)
+    calibration = fit_calibration(total, n_words, rng.integers(0, 3, n), ai, units)
+    asked = np.tile(np.array([[0.0, 0.0, 0.0, 0.0]]), (2, 1))
+    _, (short, long) = calibrate(calibration, asked, np.array([50, 400]), np.zeros(2, dtype=bool))
+    assert long == pytest.approx(0.5, abs=0.03)
+    assert short == pytest.approx(1 / (1 + DOUBT), abs=0.03)
 
 
 def test_lift_is_what_held_out_rows_have_beyond_their_sums() -> None:
