@@ -143,6 +143,7 @@ def _check_targets(job: Job) -> None:
 
 def survey(job: Job, stdin: BinaryIO | None, note: Note) -> Generator[Progress, None, None]:
     """Reads everything, scores and writes nothing: how far it is, after each chunk."""
+    _check_targets(job)
     identity = chunks.identify(job.inputs)
     options, _ = columns.settle(job.options, identity, job.kind)
     progress, ids = Progress(Tally(), identity.bytes), Ids(None)
