@@ -194,7 +194,7 @@ class Article:
     @property
     def is_outdated(self) -> bool:
         """Whether it was read with a `lexis` that new articles no longer share: reading it anew is faster then."""
-        return "_tokens" in self.__dict__ and self.lexis is not _current_lexis()
+        return "_tokens" in self.__dict__ and self.lexis is not _lexis
 
     @cached_property
     def word_ids(self) -> Indices:

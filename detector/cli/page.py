@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from detector import batch, page, sources
+from detector import batch, page, sources, storage
 from detector.article import Article
 from detector.cli.app import EXIT_CODES, Code, Model, Sources, app, guarded, load_sources, note, say, stdin
 from detector.scoring import Detector
@@ -72,7 +72,7 @@ def _reads(paths: list[str], output: str) -> bool:
     if output == STDIN or not os.path.exists(output):
         return False
     found = (path for given in paths for path in sources.expand(given) if isinstance(path, str) and path != STDIN)
-    return any(os.path.exists(path) and os.path.samefile(path, output) for path in found)
+    return any(storage.are_same(path, output) for path in found)
 
 
 def _read(paths: list[str], options: batch.Options) -> Iterator[Article | Failure]:

@@ -295,9 +295,8 @@ def tell_from_sources(part: sp.csr_matrix, table: Table, rows: npt.NDArray[np.in
     for k, i in enumerate(machines.tolist()):
         choice = np.array(by_people[groups[i]])
         people[k] = choice[np.argmin(np.abs(length[choice] - length[i]) + 0.2 * rng.random(len(choice)))]
-    turned = (
-        rng.random(len(machines)) < 0.5
-    )  # half of the differences the other way round, so that there are two classes
+    # Half of the differences are taken the other way round, so that there are two classes.
+    turned = rng.random(len(machines)) < 0.5
     first, second = np.where(turned, people, machines), np.where(turned, machines, people)
     classifier = _linear(len(machines), fit_intercept=False)
     importance = weigh(table.units[rows[machines]], np.zeros(len(machines), dtype=np.int64))
