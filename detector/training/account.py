@@ -353,7 +353,7 @@ def card(manifest: Mapping[str, Any], figures: Figure, datasets: Sequence[Sequen
     `datasets` is a row (name, rows, maker, licence) each.
     """
     thresholds = [
-        [label, f"{t['value']:.3f}", f"{t['fpr']:.1%} of {t['n']}" if "fpr" in t else "–", str(t["on"])]
+        [label, f"{t['value']:.3f}", f"{t['fpr']:.2%} of {t['n']}" if "fpr" in t else "–", str(t["on"])]
         for label, t in manifest["thresholds"].items()
     ]
     bars = [[name, f"{t['value']:.3f}", str(t["n"])] for name, t in manifest.get("ai_thresholds", {}).items()]
